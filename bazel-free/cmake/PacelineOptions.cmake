@@ -1,0 +1,30 @@
+# Warnings and sanitizers, as one INTERFACE target that our own code links
+# privately, so that nothing of it reaches a user's build.
+
+add_library(paceline_options INTERFACE)
+target_compile_features(paceline_options INTERFACE cxx_std_20)
+target_compile_options(
+  paceline_options
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wconversion
+            -Wsign-conversion
+            -Wnon-virtual-dtor
+            -Woverloaded-virtual
+            -Wcast-align
+            -Wdouble-promotion
+            -Wformat=2
+            -Wextra-semi
+            -Wimplicit-fallthrough
+            -fno-omit-frame-pointer
+            $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+
+if(PACELINE_SANITIZE)
+  target_compile_options(
+    paceline_options INTERFACE -fsanitize=${PACELINE_SANITIZE}
+                               -fno-sanitize-recover=all)
+  target_link_options(paceline_options INTERFACE
+                      -fsanitize=${PACELINE_SANITIZE})
+endif()

@@ -1,0 +1,47 @@
+# paceline_library(NAME FILES… DEPS…)  a static library of this tree
+# paceline_test(NAME LABEL… FILES… DEPS…)  a GoogleTest program of this tree
+#
+# All includes are written from the tree's root.
+
+function(paceline_library name)
+  cmake_parse_arguments(ARG "" "" "FILES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_FILES})
+  add_library(paceline::${name} ALIAS ${name})
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(
+    ${name}
+    PUBLIC ${ARG_DEPS}
+    PRIVATE ${ARG_PRIVATE_DEPS} $<BUILD_INTERFACE:paceline_options>)
+endfunction()
+
+# LABEL is unit, simulation or integration. TIMEOUT is in seconds for one case.
+function(paceline_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "FILES;DEPS" ${ARGN})
+  if(NOT PACELINE_BUILD_TESTS)
+    return()
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_FILES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock_main
+                                        paceline_options)
+  # One CTest entry a program: process start is dear under sanitizers, and the
+  # program reports its own cases.
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT
+                                          ${ARG_TIMEOUT})
+endfunction()
+
+# A libFuzzer target; built by the fuzz preset only.
+function(paceline_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "FILES;DEPS" ${ARGN})
+  if(NOT PACELINE_BUILD_FUZZERS)
+    return()
+  endif()
+  add_executable(${name} ${ARG_FILES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} paceline_options
+                                        -fsanitize=fuzzer)
+endfunction()

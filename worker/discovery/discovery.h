@@ -1,0 +1,69 @@
+// The seam between a runner's discovery and whoever collects a manifest.
+//
+// Discovery is done once, by the client. It hands over suites and tests as it
+// finds them, so that the first units run while it goes on.
+
+#ifndef PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
+#define PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/base/clock.h"
+#include "common/model/manifest.h"
+
+namespace paceline {
+
+// One thing the user asked to run.
+struct Target {
+  std::string path;  // as the user wrote it
+  // For the test binary (gtest), or the command's own.
+  std::vector<std::string> arguments;
+};
+
+struct DiscoveryOptions {
+  // A listing that takes longer is a discovery error.
+  Duration timeout = std::chrono::seconds(60);
+  // The client's environment for the tests, "NAME=value" each.
+  std::vector<std::string> env;
+  // gtest
+  bool also_run_disabled = false;
+  bool gtest_shuffle = false;
+  std::uint32_t gtest_seed = 0;
+  // ctest's own selection, passed on to it as it is.
+  std::string ctest_config;                  // -C
+  std::vector<std::string> ctest_selection;  // -R … -E … -L … -LE …
+  bool ctest_rerun_failed = false;
+  std::string ctest_program = "ctest";
+};
+
+// Receives what is found, in order. All calls come on the discovering thread.
+class DiscoverySink {
+ public:
+  virtual ~DiscoverySink() = default;
+  virtual SuiteIndex AddSuite(SuiteSpec suite) = 0;
+  // `test.suite` is one that AddSuite returned.
+  virtual void AddTest(TestSpec test) = 0;
+  virtual void AddError(DiscoveryError error) = 0;
+  // True when the user has had enough: discovery returns soon.
+  virtual bool cancelled() const = 0;
+};
+
+// One runner's discovery.
+class Discoverer {
+ public:
+  virtual ~Discoverer() = default;
+  virtual absl::string_view runner() const = 0;
+  // Whether `path` looks like one of this runner's targets. Looks, and runs
+  // nothing that could run tests.
+  virtual bool Recognises(const std::string& path) const = 0;
+  // Failures are told to the sink; a target that yields no test and no error
+  // is the caller's to report.
+  virtual void Discover(const Target& target, const DiscoveryOptions& options,
+                        DiscoverySink& sink) const = 0;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_WORKER_DISCOVERY_DISCOVERY_H_

@@ -1,0 +1,67 @@
+// A small library for worker programs in C++: implement Runner, call
+// RunWorker, and the program speaks worker protocol 1.
+//
+// RunWorker owns the socket at PACELINE_WORKER_FD, its loop, and the readings
+// of health. A Runner that runs its tests in child processes drives its own
+// descriptors through the loop it is given; one that runs them in the process
+// itself simply runs them.
+
+#ifndef PACELINE_WORKER_LIB_WORKER_H_
+#define PACELINE_WORKER_LIB_WORKER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/base/clock.h"
+#include "common/os/event_loop.h"
+#include "worker/protocol/messages.h"
+
+namespace paceline {
+
+// What a runner tells while it runs a unit. Tests are named by their position
+// in the unit. Messages are flushed before a call returns where the protocol
+// asks for it (test_started); the others go out together with the next flush
+// or at the end of the turn.
+class UnitReporter {
+ public:
+  virtual ~UnitReporter() = default;
+  virtual void TestStarted(std::uint32_t test) = 0;
+  // Adds a reading of health if `result` has none.
+  virtual void TestFinished(std::uint32_t test, TestResult result) = 0;
+  virtual void TestDeadline(std::uint32_t test, Duration timeout) = 0;
+  virtual void Extra(ExtraResult extra) = 0;
+  // Whether the agent asked to stop after the current test, or is gone. Looks
+  // at the socket without waiting.
+  virtual bool StopRequested() = 0;
+  // Whether SIGTERM came: end the current test at once, report what is known
+  // of it, and return; the process then leaves.
+  virtual bool Terminating() const = 0;
+  // Becomes readable when StopRequested or Terminating may have changed; for
+  // runners that wait on their children with poll or a loop.
+  virtual int wake_fd() const = 0;
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual absl::string_view name() const = 0;
+  virtual bool tests_in_children() const { return false; }
+  // The suite this process serves; a bad status refuses it in a sentence.
+  virtual absl::Status Open(const WorkerSuite& suite) = 0;
+  // Runs all of `unit` in order, then tears down what its scopes set up.
+  // Returns a bad status if that tear-down failed.
+  virtual absl::Status RunUnit(const WorkerRunUnit& unit,
+                               UnitReporter& reporter) = 0;
+  // Before a graceful leave.
+  virtual void Close() {}
+};
+
+// Serves until shutdown or end of file. Returns the process's exit code; 2,
+// with a sentence on stderr, when it was not started by an agent.
+int RunWorker(Runner& runner);
+
+}  // namespace paceline
+
+#endif  // PACELINE_WORKER_LIB_WORKER_H_

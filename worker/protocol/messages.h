@@ -1,0 +1,155 @@
+// Worker protocol, version 1: what an agent and a worker say to each other.
+//
+// A worker is any program that speaks this; docs/worker-protocol.md is the
+// page for whoever writes one. Frames go over a Unix stream socket at the
+// descriptor that PACELINE_WORKER_FD names (3): a 4-byte big-endian length,
+// then one MessagePack map whose key "type" says which message it is. Unknown
+// keys are ignored, unknown types refused, so that fields can be added.
+//
+// This file is data; worker/protocol/codec.h turns it into frames.
+
+#ifndef PACELINE_WORKER_PROTOCOL_MESSAGES_H_
+#define PACELINE_WORKER_PROTOCOL_MESSAGES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/model/manifest.h"
+#include "common/model/result.h"
+#include "common/model/worker_health.h"
+
+namespace paceline {
+
+inline constexpr std::uint32_t kWorkerProtocolVersion = 1;
+inline constexpr int kWorkerFd = 3;
+inline constexpr char kWorkerFdVariable[] = "PACELINE_WORKER_FD";
+// A longer frame ends the conversation.
+inline constexpr std::size_t kMaxWorkerFrame = 8 * 1024 * 1024;
+
+// ---- worker → agent --------------------------------------------------------
+
+// First, before any test: the baseline reading.
+struct WorkerHello {
+  std::uint32_t protocol = kWorkerProtocolVersion;
+  std::string runner;
+  std::uint32_t pid = 0;
+  WorkerHealth health;
+  // Tests run in child processes of the worker: the agent adds the readings of
+  // the tree to the worker's own.
+  bool tests_in_children = false;
+
+  friend bool operator==(const WorkerHello&, const WorkerHello&) = default;
+};
+
+// The suite cannot be run here ("no such program"); every test of it is an
+// error with this message.
+struct WorkerSuiteRefused {
+  std::uint64_t request = 0;
+  std::string message;
+
+  friend bool operator==(const WorkerSuiteRefused&,
+                         const WorkerSuiteRefused&) = default;
+};
+
+// Written before the test begins.
+struct WorkerTestStarted {
+  std::uint64_t request = 0;
+  std::uint32_t test = 0;  // position in the unit, from 0
+
+  friend bool operator==(const WorkerTestStarted&,
+                         const WorkerTestStarted&) = default;
+};
+
+// The running test's clock starts anew with this limit (CTest's
+// TIMEOUT_AFTER_MATCH).
+struct WorkerTestDeadline {
+  std::uint64_t request = 0;
+  std::uint32_t test = 0;
+  Duration timeout{};
+
+  friend bool operator==(const WorkerTestDeadline&,
+                         const WorkerTestDeadline&) = default;
+};
+
+struct WorkerTestFinished {
+  std::uint64_t request = 0;
+  std::uint32_t test = 0;
+  TestResult result;
+
+  friend bool operator==(const WorkerTestFinished&,
+                         const WorkerTestFinished&) = default;
+};
+
+// After tear-down of the unit's scopes. Tests of the unit without a
+// test_finished did not run; that is right only after `stop`.
+struct WorkerUnitFinished {
+  std::uint64_t request = 0;
+  Outcome finalize = Outcome::kPassed;
+  std::string message;
+  WorkerHealth health;
+  std::vector<ExtraResult> extras;
+
+  friend bool operator==(const WorkerUnitFinished&,
+                         const WorkerUnitFinished&) = default;
+};
+
+using FromWorker =
+    std::variant<WorkerHello, WorkerSuiteRefused, WorkerTestStarted,
+                 WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished>;
+
+// ---- agent → worker --------------------------------------------------------
+
+// Once, after hello: the one suite this worker serves.
+struct WorkerSuite {
+  std::uint64_t request = 0;
+  SuiteSpec spec;
+  // Output kept per test: half from its start, half from its end.
+  std::uint64_t output_limit = 1024 * 1024;
+
+  friend bool operator==(const WorkerSuite&, const WorkerSuite&) = default;
+};
+
+struct WorkerTest {
+  std::string kind = "run_test";
+  std::string name;
+  // Advice: the agent enforces it.
+  Duration timeout{};
+  std::string payload;
+  std::vector<EnvEdit> env;
+
+  friend bool operator==(const WorkerTest&, const WorkerTest&) = default;
+};
+
+struct WorkerRunUnit {
+  std::uint64_t request = 0;
+  std::uint64_t unit = 0;
+  // The unit's own TMPDIR; exists, removed by the agent afterwards.
+  std::string temp_dir;
+  std::vector<WorkerTest> tests;
+
+  friend bool operator==(const WorkerRunUnit&, const WorkerRunUnit&) = default;
+};
+
+// Finish the current test, tear down, report unit_finished.
+struct WorkerStop {
+  std::uint64_t request = 0;
+
+  friend bool operator==(const WorkerStop&, const WorkerStop&) = default;
+};
+
+// Leave gracefully; no answer. End of file on the socket means the same.
+struct WorkerShutdown {
+  friend bool operator==(const WorkerShutdown&,
+                         const WorkerShutdown&) = default;
+};
+
+using ToWorker =
+    std::variant<WorkerSuite, WorkerRunUnit, WorkerStop, WorkerShutdown>;
+
+}  // namespace paceline
+
+#endif  // PACELINE_WORKER_PROTOCOL_MESSAGES_H_
