@@ -14,14 +14,16 @@ function(paceline_library name)
     PRIVATE ${ARG_PRIVATE_DEPS} $<BUILD_INTERFACE:paceline_options>)
 endfunction()
 
-# LABEL is unit, simulation or integration. TIMEOUT is in seconds for one case.
+# LABEL is one or more of unit, simulation, integration, and threads for what
+# runs under ThreadSanitizer too. The target tests_LABEL builds all of a label.
+# TIMEOUT is in seconds for the whole program.
 function(paceline_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "FILES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABEL;FILES;DEPS" ${ARGN})
   if(NOT PACELINE_BUILD_TESTS)
     return()
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 60)
+    set(ARG_TIMEOUT 300)
   endif()
   add_executable(${name} ${ARG_FILES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
@@ -32,6 +34,12 @@ function(paceline_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT
                                           ${ARG_TIMEOUT})
+  foreach(label IN LISTS ARG_LABEL)
+    if(NOT TARGET tests_${label})
+      add_custom_target(tests_${label})
+    endif()
+    add_dependencies(tests_${label} ${name})
+  endforeach()
 endfunction()
 
 # A libFuzzer target; built by the fuzz preset only.
