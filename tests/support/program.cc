@@ -1,0 +1,208 @@
+#include "tests/support/program.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <pugixml.hpp>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/os/process_tree.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Reads what is there; false at the end of the stream.
+bool Drain(int fd, std::string& text) {
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n > 0) {
+      text.append(buffer, static_cast<std::size_t>(n));
+      continue;
+    }
+    return n < 0 && (errno == EAGAIN || errno == EINTR);
+  }
+}
+
+}  // namespace
+
+std::string PacelinePath() { return PACELINE_PROGRAM; }
+
+std::string TestProgramPath(absl::string_view name) {
+  return absl::StrCat(PACELINE_TEST_PROGRAMS, "/", name);
+}
+
+ScratchDir::ScratchDir() {
+  std::string pattern =
+      absl::StrCat(testing::TempDir(), "/paceline-test-XXXXXX");
+  PACELINE_CHECK(mkdtemp(pattern.data()) != nullptr);
+  path_ = fs::canonical(pattern);
+}
+
+ScratchDir::~ScratchDir() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string ScratchDir::Write(absl::string_view name,
+                              absl::string_view content) const {
+  std::string file = absl::StrCat(path_, "/", name);
+  fs::create_directories(fs::path(file).parent_path());
+  std::ofstream out(file, std::ios::binary);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  out.close();
+  PACELINE_CHECK(out.good());
+  return file;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+Program::Program(std::vector<std::string> argv, ProgramOptions options)
+    : options_(std::move(options)) {
+  auto out = MakePipe();
+  auto err = MakePipe();
+  PACELINE_CHECK(out.ok() && err.ok());
+  SpawnSpec spec;
+  spec.program = argv.at(0);
+  spec.argv = std::move(argv);
+  spec.env = CurrentEnvironment();
+  ApplyEdits(options_.env, spec.env);
+  spec.working_directory = options_.working_directory;
+  spec.fds = {{out->second.get(), 1}, {err->second.get(), 2}};
+  auto child = Spawn(spec);
+  EXPECT_TRUE(child.ok()) << child.status().ToString();
+  PACELINE_CHECK(child.ok());
+  child_ = *std::move(child);
+  out_fd_ = std::move(out->first);
+  err_fd_ = std::move(err->first);
+  PACELINE_CHECK(SetNonBlocking(out_fd_.get()).ok());
+  PACELINE_CHECK(SetNonBlocking(err_fd_.get()).ok());
+  deadline_ = SystemClock().Now() + options_.limit;
+}
+
+Program::~Program() {
+  if (!ended_) {
+    SignalTree(child_.pid, SIGKILL, /*including_root=*/true);
+    pollfd ended{child_.pidfd.get(), POLLIN, 0};
+    ::poll(&ended, 1, 10000);
+    TryReap(child_.pid);
+  }
+}
+
+void Program::Signal(int signal) const { ::kill(child_.pid, signal); }
+
+bool Program::Turn() {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+      deadline_ - SystemClock().Now());
+  if (left.count() <= 0) {
+    return false;
+  }
+  pollfd fds[3] = {{child_.pidfd.get(), POLLIN, 0},
+                   {out_fd_.get(), POLLIN, 0},
+                   {err_fd_.get(), POLLIN, 0}};
+  ::poll(fds, 3, static_cast<int>(left.count()));
+  // The end is looked at first: all it wrote is then in the pipes.
+  if (!ended_ && (fds[0].revents & POLLIN) != 0) {
+    if (auto status = TryReap(child_.pid)) {
+      ended_ = true;
+      status_ = *status;
+    }
+  }
+  if (out_fd_.valid() && !Drain(out_fd_.get(), out_)) {
+    out_fd_.Reset();
+  }
+  if (err_fd_.valid() && !Drain(err_fd_.get(), err_)) {
+    err_fd_.Reset();
+  }
+  return true;
+}
+
+bool Program::WaitFor(absl::string_view text) {
+  return !WaitForLine(text).empty();
+}
+
+std::string Program::WaitForLine(absl::string_view text) {
+  for (;;) {
+    for (const std::string* stream : {&out_, &err_}) {
+      const std::size_t at = stream->find(text.data(), 0, text.size());
+      if (at == std::string::npos) {
+        continue;
+      }
+      const std::size_t end = stream->find('\n', at);
+      if (end == std::string::npos && !ended_) {
+        continue;
+      }
+      const std::size_t newline = stream->rfind('\n', at);
+      const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+      return stream->substr(
+          begin, end == std::string::npos ? std::string::npos : end - begin);
+    }
+    if (ended_ || !Turn()) {
+      return "";
+    }
+  }
+}
+
+bool Program::WaitForExit() {
+  while (!ended_) {
+    if (!Turn()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+int Program::exit_code() const {
+  return status_.exited() ? status_.exit_code() : 128 + status_.term_signal();
+}
+
+std::unique_ptr<Program> RunProgram(std::vector<std::string> argv,
+                                    ProgramOptions options) {
+  auto program = std::make_unique<Program>(std::move(argv), std::move(options));
+  EXPECT_TRUE(program->WaitForExit())
+      << "over its limit; standard error so far:\n"
+      << program->err();
+  return program;
+}
+
+std::map<std::string, std::string> ReadJunit(const std::string& path) {
+  std::map<std::string, std::string> outcomes;
+  pugi::xml_document document;
+  const pugi::xml_parse_result parsed = document.load_file(path.c_str());
+  EXPECT_TRUE(parsed) << path << ": " << parsed.description();
+  for (const pugi::xpath_node& found : document.select_nodes("//testcase")) {
+    const pugi::xml_node test = found.node();
+    std::string outcome = "passed";
+    for (const char* kind : {"skipped", "failure", "error"}) {
+      if (test.child(kind)) {
+        outcome = kind;
+      }
+    }
+    const std::string name = absl::StrCat(test.attribute("classname").value(),
+                                          ".", test.attribute("name").value());
+    const bool fresh = outcomes.emplace(name, outcome).second;
+    EXPECT_TRUE(fresh) << name << " is in " << path << " twice";
+  }
+  return outcomes;
+}
+
+}  // namespace paceline
