@@ -1,0 +1,453 @@
+#include "common/net/sockets.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+#include <zmq.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/net/endpoint.h"
+#include "common/wire/messages.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define PACELINE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PACELINE_TSAN 1
+#endif
+#endif
+
+#ifdef PACELINE_TSAN
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#endif
+
+namespace paceline {
+namespace {
+
+// ThreadSanitizer cannot see how libzmq, which is not built with it, hands a
+// message from one thread to another; these two say so.
+void AnnotateSend([[maybe_unused]] void* channel) {
+#ifdef PACELINE_TSAN
+  __tsan_release(channel);
+#endif
+}
+void AnnotateReceive([[maybe_unused]] void* channel) {
+#ifdef PACELINE_TSAN
+  __tsan_acquire(channel);
+#endif
+}
+
+// Sockets, not connections: a simulated fleet has one each for its agents.
+constexpr int kMaxSockets = 8192;
+
+// What both ends set. Liveness is the fleet protocol's own: these heartbeats
+// run in libzmq's thread, and only free what a vanished host left behind.
+void SetCommonOptions(zmq::socket_t& socket, absl::string_view endpoint) {
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::maxmsgsize,
+             static_cast<std::int64_t>(kMaxMessageBytes));
+  socket.set(zmq::sockopt::sndhwm, 1000);
+  socket.set(zmq::sockopt::rcvhwm, 1000);
+  socket.set(zmq::sockopt::handshake_ivl, 2'000);
+  socket.set(zmq::sockopt::heartbeat_ivl, 5'000);
+  socket.set(zmq::sockopt::heartbeat_timeout, 15'000);
+  // Over 65.5 s this value wraps inside libzmq.
+  socket.set(zmq::sockopt::heartbeat_ttl, 30'000);
+  socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, 60);
+  // On for an IPv6 address alone: with it on, names resolve to IPv6 first and
+  // 127.0.0.1 reads back as [::ffff:127.0.0.1].
+  socket.set(zmq::sockopt::ipv6, absl::StartsWith(endpoint, "tcp://["));
+}
+
+absl::Status TooLarge(std::size_t size) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a message of ", size, " bytes is over the limit of ", kMaxMessageBytes));
+}
+
+// What could not be done with `endpoint`, and what to do about it.
+absl::Status EndpointError(absl::string_view action, absl::string_view endpoint,
+                           int error) {
+  const auto failed = [&](absl::StatusCode code, absl::string_view why) {
+    return absl::Status(
+        code, absl::StrCat("cannot ", action, " ", endpoint, ": ", why));
+  };
+  switch (error) {
+    case EADDRINUSE:
+      return failed(absl::StatusCode::kUnavailable,
+                    "the address is in use; stop the program that holds it, "
+                    "or choose another port");
+    case EADDRNOTAVAIL:
+    case ENODEV:
+      return failed(absl::StatusCode::kUnavailable,
+                    "this machine has no such address; use one that `ip "
+                    "address` shows, or * for all");
+    case EACCES:
+    case EPERM:
+      return failed(absl::StatusCode::kUnavailable,
+                    "permission denied; ports below 1024 need privileges");
+    case EMFILE:
+    case ENFILE:
+      return failed(absl::StatusCode::kResourceExhausted,
+                    "no descriptors are left; raise the limit (ulimit -n)");
+    default:
+      return failed(absl::StatusCode::kUnavailable, zmq_strerror(error));
+  }
+}
+
+// Reads the parts of a message that follow the ones already taken.
+void DropRest(zmq::socket_t& socket, bool more) {
+  while (more) {
+    zmq::message_t part;
+    if (!socket.recv(part, zmq::recv_flags::dontwait).has_value()) {
+      return;
+    }
+    more = part.more();
+  }
+}
+
+std::string ToBytes(const zmq::message_t& message) {
+  return std::string(message.data<char>(), message.size());
+}
+
+// zmq::poll's timeout, rounded up: a deadline is never looked at too early,
+// and never spun for.
+std::chrono::milliseconds PollTimeout(const Clock& clock,
+                                      std::optional<Instant> deadline) {
+  if (!deadline.has_value()) {
+    return std::chrono::milliseconds(-1);
+  }
+  const Duration left = *deadline - clock.Now();
+  return std::chrono::ceil<std::chrono::milliseconds>(
+      std::clamp<Duration>(left, Duration::zero(), std::chrono::hours(1)));
+}
+
+}  // namespace
+
+// ---- NetContext ------------------------------------------------------------
+
+struct NetContext::Impl {
+  zmq::context_t context;
+  // An address of a closed monitor stays taken for a moment: none is used
+  // twice.
+  std::atomic<std::uint64_t> next_monitor{1};
+};
+
+NetContext::NetContext() : impl_(std::make_unique<Impl>()) {
+  impl_->context.set(zmq::ctxopt::max_sockets, kMaxSockets);
+  // libzmq starts its threads with the first socket; signals are for ours.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    const zmq::socket_t starts_threads(impl_->context, zmq::socket_type::pair);
+  } catch (const zmq::error_t&) {
+    // Out of descriptors: the first real socket says so.
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+NetContext::~NetContext() = default;
+
+// ---- RouterSocket ----------------------------------------------------------
+
+struct RouterSocket::Impl {
+  zmq::socket_t socket;
+  void* channel = nullptr;  // what ThreadSanitizer knows the context by
+  std::vector<std::string> endpoints;
+  std::uint64_t malformed = 0;
+};
+
+RouterSocket::RouterSocket() : impl_(std::make_unique<Impl>()) {}
+RouterSocket::~RouterSocket() = default;
+
+absl::StatusOr<std::unique_ptr<RouterSocket>> RouterSocket::Bind(
+    NetContext& context, const std::vector<std::string>& endpoints) {
+  for (const std::string& endpoint : endpoints) {
+    if (absl::Status status = ValidateEndpoint(endpoint, /*listening=*/true);
+        !status.ok()) {
+      return status;
+    }
+  }
+  std::unique_ptr<RouterSocket> router(new RouterSocket());
+  Impl& impl = *router->impl_;
+  impl.channel = &context.impl();
+  absl::string_view endpoint = "a socket";
+  try {
+    impl.socket =
+        zmq::socket_t(context.impl().context, zmq::socket_type::router);
+    // Without it a message to a peer that is gone vanishes in silence.
+    impl.socket.set(zmq::sockopt::router_mandatory, true);
+    impl.socket.set(zmq::sockopt::backlog, 512);
+    for (const std::string& wanted : endpoints) {
+      endpoint = wanted;
+      SetCommonOptions(impl.socket, wanted);
+      impl.socket.bind(wanted);
+      impl.endpoints.push_back(impl.socket.get(zmq::sockopt::last_endpoint));
+    }
+  } catch (const zmq::error_t& error) {
+    return EndpointError("listen on", endpoint, error.num());
+  }
+  return router;
+}
+
+const std::vector<std::string>& RouterSocket::endpoints() const {
+  return impl_->endpoints;
+}
+
+absl::Status RouterSocket::Send(absl::string_view peer, std::string bytes) {
+  if (bytes.size() > kMaxMessageBytes) {
+    return TooLarge(bytes.size());
+  }
+  AnnotateSend(impl_->channel);
+  try {
+    // With ROUTER_MANDATORY all that can fail fails at the first part.
+    if (!impl_->socket
+             .send(zmq::const_buffer(peer.data(), peer.size()),
+                   zmq::send_flags::sndmore | zmq::send_flags::dontwait)
+             .has_value()) {
+      return absl::ResourceExhaustedError("the peer's queue is full");
+    }
+    if (!impl_->socket
+             .send(zmq::const_buffer(bytes.data(), bytes.size()),
+                   zmq::send_flags::dontwait)
+             .has_value()) {
+      return absl::ResourceExhaustedError("the peer's queue is full");
+    }
+  } catch (const zmq::error_t& error) {
+    if (error.num() == EHOSTUNREACH) {
+      return absl::UnavailableError("the peer is gone");
+    }
+    return absl::UnavailableError(
+        absl::StrCat("cannot send to the peer: ", error.what()));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<Received> RouterSocket::Receive() {
+  zmq::socket_t& socket = impl_->socket;
+  try {
+    for (;;) {
+      zmq::message_t peer;
+      if (!socket.recv(peer, zmq::recv_flags::dontwait).has_value()) {
+        return std::nullopt;
+      }
+      zmq::message_t body;
+      if (peer.more() &&
+          socket.recv(body, zmq::recv_flags::dontwait).has_value() &&
+          !body.more()) {
+        AnnotateReceive(impl_->channel);
+        return Received{ToBytes(peer), ToBytes(body)};
+      }
+      ++impl_->malformed;
+      DropRest(socket, body.more());
+    }
+  } catch (const zmq::error_t&) {
+    // EINTR; what is there stays there.
+    return std::nullopt;
+  }
+}
+
+std::uint64_t RouterSocket::malformed() const { return impl_->malformed; }
+
+// ---- DealerSocket ----------------------------------------------------------
+
+struct DealerSocket::Impl {
+  zmq::socket_t socket;
+  // libzmq says EAGAIN for "no connection" and for "queue full" alike; the
+  // monitor tells them apart. It has no events over inproc://.
+  zmq::socket_t monitor;
+  void* channel = nullptr;
+  bool inproc = false;
+  bool connected = false;
+
+  // Takes what the monitor has to say. Called wherever nothing was sent or
+  // received, so that its queue, which libzmq's thread would wait on, never
+  // fills.
+  void FollowConnection();
+};
+
+void DealerSocket::Impl::FollowConnection() {
+  if (inproc) {
+    return;
+  }
+  for (;;) {
+    zmq::message_t event;
+    if (!monitor.recv(event, zmq::recv_flags::dontwait).has_value()) {
+      return;
+    }
+    DropRest(monitor, event.more());
+    std::uint16_t number = 0;
+    if (event.size() >= sizeof number) {
+      std::memcpy(&number, event.data(), sizeof number);
+    }
+    connected = number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+  }
+}
+
+DealerSocket::DealerSocket() : impl_(std::make_unique<Impl>()) {}
+
+DealerSocket::~DealerSocket() {
+  if (impl_->socket.handle() != nullptr && !impl_->inproc) {
+    // The monitor's other end would outlive its reader otherwise.
+    zmq_socket_monitor(impl_->socket.handle(), nullptr, 0);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<DealerSocket>> DealerSocket::Connect(
+    NetContext& context, const std::string& endpoint) {
+  if (absl::Status status = ValidateEndpoint(endpoint, /*listening=*/false);
+      !status.ok()) {
+    return status;
+  }
+  std::unique_ptr<DealerSocket> dealer(new DealerSocket());
+  Impl& impl = *dealer->impl_;
+  impl.channel = &context.impl();
+  impl.inproc = absl::StartsWith(endpoint, "inproc://");
+  try {
+    impl.socket =
+        zmq::socket_t(context.impl().context, zmq::socket_type::dealer);
+    SetCommonOptions(impl.socket, endpoint);
+    impl.socket.set(zmq::sockopt::immediate, true);
+    impl.socket.set(zmq::sockopt::reconnect_ivl, 100);
+    impl.socket.set(zmq::sockopt::reconnect_ivl_max, 5'000);
+    impl.socket.set(zmq::sockopt::connect_timeout, 5'000);
+    if (!impl.inproc) {
+      const std::string name = absl::StrCat("inproc://paceline-monitor-",
+                                            context.impl().next_monitor++);
+      if (zmq_socket_monitor(
+              impl.socket.handle(), name.c_str(),
+              ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
+        return EndpointError("connect to", endpoint, zmq_errno());
+      }
+      impl.monitor =
+          zmq::socket_t(context.impl().context, zmq::socket_type::pair);
+      impl.monitor.set(zmq::sockopt::linger, 0);
+      impl.monitor.connect(name);
+    }
+    impl.socket.connect(endpoint);
+  } catch (const zmq::error_t& error) {
+    return EndpointError("connect to", endpoint, error.num());
+  }
+  return dealer;
+}
+
+absl::Status DealerSocket::Send(std::string bytes) {
+  if (bytes.size() > kMaxMessageBytes) {
+    return TooLarge(bytes.size());
+  }
+  AnnotateSend(impl_->channel);
+  try {
+    if (impl_->socket
+            .send(zmq::const_buffer(bytes.data(), bytes.size()),
+                  zmq::send_flags::dontwait)
+            .has_value()) {
+      return absl::OkStatus();
+    }
+    impl_->FollowConnection();
+  } catch (const zmq::error_t& error) {
+    return absl::UnavailableError(absl::StrCat("cannot send: ", error.what()));
+  }
+  if (impl_->inproc) {
+    return absl::ResourceExhaustedError(
+        "the queue to the peer is full, or the peer has gone");
+  }
+  if (impl_->connected) {
+    return absl::ResourceExhaustedError("the queue to the peer is full");
+  }
+  return absl::UnavailableError("there is no connection");
+}
+
+std::optional<Received> DealerSocket::Receive() {
+  zmq::socket_t& socket = impl_->socket;
+  try {
+    for (;;) {
+      zmq::message_t body;
+      if (!socket.recv(body, zmq::recv_flags::dontwait).has_value()) {
+        impl_->FollowConnection();
+        return std::nullopt;
+      }
+      if (!body.more()) {
+        AnnotateReceive(impl_->channel);
+        return Received{"", ToBytes(body)};
+      }
+      DropRest(socket, true);
+    }
+  } catch (const zmq::error_t&) {
+    // EINTR; what is there stays there.
+    return std::nullopt;
+  }
+}
+
+void DealerSocket::set_linger(Duration linger) {
+  const auto millis = std::chrono::ceil<std::chrono::milliseconds>(
+      std::clamp<Duration>(linger, Duration::zero(), std::chrono::minutes(1)));
+  impl_->socket.set(zmq::sockopt::linger, static_cast<int>(millis.count()));
+}
+
+// ---- NetPoller -------------------------------------------------------------
+
+struct NetPoller::Impl {
+  Fd wake;
+  std::vector<zmq::pollitem_t> items;  // the first is `wake`
+};
+
+NetPoller::NetPoller() : impl_(std::make_unique<Impl>()) {
+  impl_->wake.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  PACELINE_CHECK(impl_->wake.valid());
+  AddFd(impl_->wake.get());
+}
+
+NetPoller::~NetPoller() = default;
+
+void NetPoller::Add(RouterSocket* socket) {
+  impl_->items.push_back({socket->impl().socket.handle(), 0, ZMQ_POLLIN, 0});
+}
+
+void NetPoller::Add(DealerSocket* socket) {
+  impl_->items.push_back({socket->impl().socket.handle(), 0, ZMQ_POLLIN, 0});
+}
+
+void NetPoller::Remove(DealerSocket* socket) {
+  void* const handle = socket->impl().socket.handle();
+  std::erase_if(impl_->items, [handle](const zmq::pollitem_t& item) {
+    return item.socket == handle;
+  });
+}
+
+void NetPoller::AddFd(int fd) {
+  impl_->items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
+}
+
+void NetPoller::Wait(const Clock& clock, std::optional<Instant> deadline) {
+  try {
+    zmq::poll(impl_->items, PollTimeout(clock, deadline));
+  } catch (const zmq::error_t&) {
+    return;  // EINTR
+  }
+  if ((impl_->items.front().revents & ZMQ_POLLIN) != 0) {
+    std::uint64_t count = 0;
+    // Empties the counter; a Wake from now on is for the next turn.
+    static_cast<void>(!read(impl_->wake.get(), &count, sizeof count));
+  }
+}
+
+void NetPoller::Wake() {
+  const int saved_errno = errno;
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then Wait returns anyway.
+  static_cast<void>(!write(impl_->wake.get(), &one, sizeof one));
+  errno = saved_errno;
+}
+
+}  // namespace paceline
