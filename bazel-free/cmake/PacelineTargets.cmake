@@ -5,9 +5,21 @@
 
 function(paceline_library name)
   cmake_parse_arguments(ARG "" "" "FILES;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(headers ${ARG_FILES})
+  list(FILTER headers INCLUDE REGEX "\\.h$")
+  list(FILTER ARG_FILES EXCLUDE REGEX "\\.h$")
   add_library(${name} STATIC ${ARG_FILES})
   add_library(paceline::${name} ALIAS ${name})
-  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  # A header set, so that all_verify_interface_header_sets can compile each
+  # header alone.
+  target_sources(
+    ${name}
+    PUBLIC FILE_SET
+           HEADERS
+           BASE_DIRS
+           "${PROJECT_SOURCE_DIR}"
+           FILES
+           ${headers})
   target_link_libraries(
     ${name}
     PUBLIC ${ARG_DEPS}
