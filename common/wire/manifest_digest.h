@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "common/model/manifest.h"
 
 namespace paceline {
@@ -23,6 +24,8 @@ class ManifestDigest {
 
  private:
   void Mix(const void* data, std::size_t size);
+  void MixNumber(std::uint64_t number);
+  void MixText(absl::string_view text);
 
   std::uint64_t state_ = 0xcbf29ce484222325;
 };
