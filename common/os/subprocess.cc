@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -324,7 +324,8 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
     return SpawnError(spec, program, error);
   }
   // The child is not reaped before TryReap, so its pid is still its own.
-  child.pidfd.Reset(pidfd_open(child.pid, 0));
+  // (By its number: the header of glibc 2.36 declares it as a C++ function.)
+  child.pidfd.Reset(static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0)));
   if (!child.pidfd.valid()) {
     const int error = errno;
     kill(-child.pid, SIGKILL);
