@@ -37,6 +37,7 @@ const std::map<std::string, std::vector<std::string>>& Allowed() {
           {"worker/lib/", {"common/", "worker/protocol/"}},
           {"worker/gtest/",
            {"common/", "worker/protocol/", "worker/discovery/", "worker/lib/"}},
+          {"worker/external/", {"common/", "worker/discovery/"}},
           {"worker/ctest/",
            {"common/", "worker/protocol/", "worker/discovery/", "worker/lib/"}},
           {"worker/command/",

@@ -1,0 +1,231 @@
+// Bad input gets a sentence and the right exit code, and is never green.
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/program.h"
+
+namespace paceline {
+namespace {
+
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class BadInputTest : public testing::Test {
+ protected:
+  // Runs paceline in a directory of its own.
+  std::unique_ptr<Program> Paceline(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), PacelinePath());
+    return RunProgram(std::move(arguments),
+                      {.env = {}, .working_directory = scratch_.path()});
+  }
+
+  std::string Script(absl::string_view name, absl::string_view text) {
+    const std::string path =
+        scratch_.Write(name, absl::StrCat("#!/bin/sh\n", text, "\n"));
+    chmod(path.c_str(), 0755);
+    return path;
+  }
+
+  ScratchDir scratch_;
+};
+
+TEST_F(BadInputTest, ATargetThatDoesNotExist) {
+  const auto run = Paceline({"run", "no/such/target"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("no/such/target"));
+}
+
+TEST_F(BadInputTest, AFileThatIsNotExecutable) {
+  const std::string path = scratch_.Write("plain", "text\n");
+  const auto run = Paceline({"run", path});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("plain"));
+}
+
+TEST_F(BadInputTest, AProgramThatIsNoTestBinary) {
+  const auto run = Paceline({"run", "/bin/ls"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), AllOf(HasSubstr("/bin/ls"), HasSubstr("--")));
+}
+
+TEST_F(BadInputTest, AProgramThatIgnoresTheListingFlag) {
+  const std::string path = Script("ignores", "echo all tests ran");
+  const auto run = Paceline({"run", "--runner", "gtest", path});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->err() + run->out(), HasSubstr("ignores"));
+}
+
+TEST_F(BadInputTest, AListingThatCrashes) {
+  const std::string path = Script("crashes", "kill -SEGV $$");
+  const auto run = Paceline({"run", "--runner", "gtest", path});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->err() + run->out(), HasSubstr("SIGSEGV"));
+}
+
+TEST_F(BadInputTest, AListingThatHangs) {
+  const std::string path = Script("hangs", "sleep 1000");
+  const auto run =
+      Paceline({"run", "--runner", "gtest", "--discovery-timeout", "1s", path});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->err() + run->out(), HasSubstr("hangs"));
+}
+
+TEST_F(BadInputTest, OneFailedDiscoveryKeepsTheRunFromBeingGreen) {
+  scratch_.Write("good/CTestTestfile.cmake", "add_test(fine /bin/true)\n");
+  scratch_.Write("mixed/CTestTestfile.cmake",
+                 "add_test(fine /bin/true)\nthis is wrong(");
+  const auto run = Paceline({"run", "good", "mixed"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("mixed"));
+}
+
+TEST_F(BadInputTest, ACTestDirectoryWithUnbuiltTests) {
+  scratch_.Write("tree/CTestTestfile.cmake",
+                 "add_test(built /bin/true)\n"
+                 "add_test(unbuilt_NOT_BUILT unbuilt_NOT_BUILT)\n"
+                 "add_test(gone /no/such/program)\n");
+  const auto run = Paceline({"run", "tree", "--junit", "junit.xml"});
+  EXPECT_EQ(run->exit_code(), 3) << run->out() << run->err();
+  const auto outcomes = ReadJunit(scratch_.path() + "/junit.xml");
+  EXPECT_EQ(outcomes.size(), 3U);
+  int passed = 0;
+  for (const auto& [name, outcome] : outcomes) {
+    passed += outcome == "passed" ? 1 : 0;
+  }
+  EXPECT_EQ(passed, 1);
+}
+
+TEST_F(BadInputTest, AFilterThatSelectsNothing) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree", "--filter", "nothing"});
+  EXPECT_EQ(run->exit_code(), 4);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("nothing"));
+}
+
+TEST_F(BadInputTest, ACTestDirectoryWithoutTests) {
+  scratch_.Write("tree/CTestTestfile.cmake", "# empty\n");
+  const auto run = Paceline({"run", "tree"});
+  EXPECT_THAT(run->exit_code(), AnyOf(3, 4));
+}
+
+TEST_F(BadInputTest, AnUnreachableCoordinator) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "--coordinator", "tcp://127.0.0.1:1",
+                             "--connect-timeout", "1s", "tree"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->err(), HasSubstr("tcp://127.0.0.1:1"));
+}
+
+TEST_F(BadInputTest, AnEndpointThatIsNone) {
+  const auto run = Paceline({"coordinator", "--listen", "localhost:99"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("tcp://"));
+}
+
+TEST_F(BadInputTest, AnAddressBeyondThisMachineWithoutInsecure) {
+  const auto run = Paceline({"coordinator", "--listen", "tcp://0.0.0.0:*"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("--insecure"));
+}
+
+std::string EndpointOf(Program& coordinator) {
+  const std::string line = coordinator.WaitForLine("tcp://127.0.0.1:");
+  const std::size_t at = line.find("tcp://");
+  return at == std::string::npos ? ""
+                                 : line.substr(at, line.find(' ', at) - at);
+}
+
+TEST_F(BadInputTest, APortInUse) {
+  Program first(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  const std::string endpoint = EndpointOf(first);
+  ASSERT_NE(endpoint, "") << first.err();
+  const auto second = Paceline({"coordinator", "--listen", endpoint});
+  EXPECT_EQ(second->exit_code(), 3);
+  EXPECT_THAT(second->err(), AllOf(HasSubstr(endpoint), HasSubstr("in use")));
+}
+
+TEST_F(BadInputTest, TwoAgentsWithOneName) {
+  Program coordinator(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  const std::string endpoint = EndpointOf(coordinator);
+  ASSERT_NE(endpoint, "") << coordinator.err();
+  Program first({PacelinePath(), "agent", "--connect", endpoint, "--name",
+                 "twin", "--workers", "1"});
+  ASSERT_TRUE(first.WaitFor("twin")) << first.err();
+  Program second({PacelinePath(), "agent", "--connect", endpoint, "--name",
+                  "twin", "--workers", "1"});
+  // The holder's pid is in the sentence.
+  EXPECT_TRUE(second.WaitFor(absl::StrCat(first.pid())))
+      << second.err() << second.out();
+}
+
+TEST_F(BadInputTest, GarbageAtTheCoordinatorsPortDoesNoHarm) {
+  Program coordinator(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  const std::string endpoint = EndpointOf(coordinator);
+  ASSERT_NE(endpoint, "") << coordinator.err();
+  const int port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
+  for (int i = 0; i < 20; ++i) {
+    const Fd garbage(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(
+        connect(garbage.get(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof address),
+        0);
+    const std::string bytes(4096, static_cast<char>(0xdd + i));
+    ASSERT_GT(send(garbage.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+  }
+  const auto status = Paceline({"status", "--coordinator", endpoint});
+  EXPECT_EQ(status->exit_code(), 0) << status->err();
+  EXPECT_FALSE(coordinator.ended());
+}
+
+TEST_F(BadInputTest, AnUnknownKeyInTheConfigurationNamesTheNearest) {
+  scratch_.Write("paceline.toml", "[run]\nretires = 2\n");
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), AllOf(HasSubstr("paceline.toml"),
+                                HasSubstr("retires"), HasSubstr("retries")));
+}
+
+TEST_F(BadInputTest, ABadValueInTheConfigurationIsNamed) {
+  scratch_.Write("paceline.toml", "[run]\nretries = \"many\"\n");
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(),
+              AllOf(HasSubstr("paceline.toml"), HasSubstr("retries")));
+}
+
+TEST_F(BadInputTest, AFullDiskForReportsIsSaidAndNotGreen) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree", "--junit", "/dev/full"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->err(), HasSubstr("/dev/full"));
+}
+
+TEST_F(BadInputTest, AnUnknownFlagIsAUsageError) {
+  const auto run = Paceline({"run", "--no-such-flag"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), Not(testing::IsEmpty()));
+}
+
+}  // namespace
+}  // namespace paceline

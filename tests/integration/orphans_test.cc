@@ -1,0 +1,192 @@
+// Whatever kills an agent, a local run or a warden, no process that a test
+// started is left two seconds later: not even one in a session of its own.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/ids.h"
+#include "common/os/process_tree.h"
+#include "tests/support/program.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kMark[] = "PACELINE_ORPHANS_TEST";
+constexpr int kWorkers = 20;
+
+struct Marked {
+  pid_t pid;
+  Fd pidfd;
+};
+
+// All living processes that carry `mark` in their environment.
+std::vector<Marked> FindMarked(const std::string& mark) {
+  std::vector<Marked> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid) ||
+        InitialEnvironmentValue(pid, kMark) != mark) {
+      continue;
+    }
+    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (pidfd.valid()) {
+      found.push_back({pid, std::move(pidfd)});
+    }
+  }
+  return found;
+}
+
+// How many of `processes` are still there at the end of `limit`, all told.
+int LeftAfter(const std::vector<Marked>& processes, Duration limit) {
+  const SystemClock clock;
+  const Instant deadline = clock.Now() + limit;
+  int left = 0;
+  for (const Marked& process : processes) {
+    const auto remaining =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.Now());
+    pollfd ended{process.pidfd.get(), POLLIN, 0};
+    if (poll(&ended, 1,
+             std::max<int>(0, static_cast<int>(remaining.count()))) != 1) {
+      ++left;
+      kill(process.pid, SIGKILL);
+    }
+  }
+  return left;
+}
+
+class OrphansTest : public testing::Test {
+ protected:
+  // Commands that each start a grandchild in a session of its own, say so
+  // through a FIFO, and hang.
+  void SetUp() override {
+    ready_path_ = absl::StrCat(scratch_.path(), "/ready");
+    ASSERT_EQ(mkfifo(ready_path_.c_str(), 0600), 0);
+    // Read and write, so that neither end ever waits for the other.
+    ready_.Reset(open(ready_path_.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(ready_.valid());
+    std::string commands;
+    for (int i = 0; i < kWorkers; ++i) {
+      absl::StrAppend(&commands, "trap '' TERM; setsid sleep 1000 & echo ", i,
+                      " > ", ready_path_, "; sleep 1000\n");
+    }
+    commands_ = scratch_.Write("commands", commands);
+  }
+
+  ProgramOptions Options() const {
+    return {.env = {{kMark, mark_}},
+            .working_directory = scratch_.path(),
+            .limit = std::chrono::minutes(2)};
+  }
+
+  // Waits until all commands hang.
+  void AwaitBusy() {
+    int lines = 0;
+    const SystemClock clock;
+    const Instant deadline = clock.Now() + std::chrono::seconds(30);
+    while (lines < kWorkers && clock.Now() < deadline) {
+      pollfd input{ready_.get(), POLLIN, 0};
+      if (poll(&input, 1, 1000) == 1) {
+        char buffer[256];
+        const ssize_t n = read(ready_.get(), buffer, sizeof buffer);
+        lines += static_cast<int>(std::count(buffer, buffer + n, '\n'));
+      }
+    }
+    ASSERT_EQ(lines, kWorkers) << "not all commands started";
+  }
+
+  ScratchDir scratch_;
+  std::string mark_ = ToString(RandomId<InstanceId>());
+  std::string ready_path_;
+  Fd ready_;
+  std::string commands_;
+};
+
+TEST_F(OrphansTest, AKilledAgentLeavesNoProcessFiftyTimesOutOfFifty) {
+  Program coordinator(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  const std::string line = coordinator.WaitForLine("tcp://127.0.0.1:");
+  ASSERT_NE(line, "") << coordinator.err();
+  const std::size_t at = line.find("tcp://");
+  const std::string endpoint = line.substr(at, line.find(' ', at) - at);
+
+  for (int round = 0; round < 50; ++round) {
+    SCOPED_TRACE(absl::StrCat("round ", round));
+    Program run({PacelinePath(), "run", "--coordinator", endpoint, "--runner",
+                 "command", commands_},
+                {.env = {}, .working_directory = scratch_.path()});
+    Program agent(
+        {PacelinePath(), "agent", "--connect", endpoint, "--name",
+         absl::StrCat("agent-", round), "--workers", absl::StrCat(kWorkers)},
+        Options());
+    ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << agent.err() << run.err();
+    const std::vector<Marked> before = FindMarked(mark_);
+    ASSERT_GE(before.size(), 2U * kWorkers);
+    agent.Signal(SIGKILL);
+    ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
+    ASSERT_EQ(FindMarked(mark_).size(), 0U);
+    run.Signal(SIGINT);
+    run.Signal(SIGINT);
+    run.WaitForExit();
+  }
+}
+
+TEST_F(OrphansTest, AKilledLocalRunLeavesNoProcess) {
+  for (int round = 0; round < 5; ++round) {
+    SCOPED_TRACE(absl::StrCat("round ", round));
+    Program run({PacelinePath(), "run", "--workers", absl::StrCat(kWorkers),
+                 "--runner", "command", commands_},
+                Options());
+    ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
+    const std::vector<Marked> before = FindMarked(mark_);
+    ASSERT_GE(before.size(), 2U * kWorkers);
+    run.Signal(SIGKILL);
+    ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
+    ASSERT_EQ(FindMarked(mark_).size(), 0U);
+  }
+}
+
+TEST_F(OrphansTest, AnInterruptedLocalRunExitsWith130AndLeavesNoProcess) {
+  Program run({PacelinePath(), "run", "--workers", absl::StrCat(kWorkers),
+               "--runner", "command", commands_},
+              Options());
+  ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
+  const std::vector<Marked> before = FindMarked(mark_);
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.WaitForExit()) << run.err();
+  EXPECT_EQ(run.exit_code(), 130);
+  EXPECT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
+}
+
+TEST_F(OrphansTest, AKilledWardenIsReplacedAndLeavesNoTestProcess) {
+  Program run({PacelinePath(), "run", "--workers", absl::StrCat(kWorkers),
+               "--runner", "command", commands_},
+              Options());
+  ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
+  std::vector<Marked> sleeps;
+  for (Marked& process : FindMarked(mark_)) {
+    if (ReadFile(absl::StrCat("/proc/", process.pid, "/comm")) == "sleep\n") {
+      sleeps.push_back(std::move(process));
+    }
+  }
+  ASSERT_GE(sleeps.size(), 2U * kWorkers);
+  const std::vector<pid_t> below = Children(run.pid());
+  ASSERT_EQ(below.size(), 1U) << "the warden is the run's only child";
+  kill(below[0], SIGKILL);
+  EXPECT_EQ(LeftAfter(sleeps, std::chrono::seconds(2)), 0);
+}
+
+}  // namespace
+}  // namespace paceline
