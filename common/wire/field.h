@@ -16,22 +16,16 @@
 #ifndef PACELINE_COMMON_WIRE_FIELD_H_
 #define PACELINE_COMMON_WIRE_FIELD_H_
 
-#include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <tuple>
-#include <type_traits>
 
-#include "common/base/clock.h"
+#include "common/wire/checked_reader.h"
+#include "common/wire/like.h"
 #include "common/wire/messages.h"
 #include "common/wire/text.h"
 
 namespace paceline {
-
-// M is T, const or not.
-template <typename M, typename T>
-concept Like = std::same_as<std::remove_const_t<M>, T>;
 
 // ---- rules -----------------------------------------------------------------
 
@@ -56,11 +50,9 @@ struct ChoiceRule {
   std::uint64_t count;
 };
 
-// A Duration, in nanoseconds: not negative, and so short that adding a few to
-// an Instant cannot overflow. The writer clamps.
+// A Duration, in nanoseconds, from zero to kMaxSpan. The writer clamps.
 struct SpanRule {};
 inline constexpr SpanRule kSpan;
-inline constexpr Duration kMaxSpan = std::chrono::hours(24 * 3660);
 
 // An Id128; never zero.
 struct RandomIdRule {};

@@ -1,9 +1,5 @@
 // Reads what field.h describes from bytes that nobody has vouched for.
 // Internal to common/wire.
-//
-// A Value overload returns false at the first thing that is wrong; on the way
-// out each level puts its name in front, so that the good path pays nothing
-// for an error that says "grant.leases[3].tests: 2000 entries, at most 1024".
 
 #ifndef PACELINE_COMMON_WIRE_FIELD_READER_H_
 #define PACELINE_COMMON_WIRE_FIELD_READER_H_
@@ -22,14 +18,14 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "common/wire/checked_reader.h"
 #include "common/wire/field.h"
-#include "common/wire/msgpack_reader.h"
 
 namespace paceline {
 
-class FieldReader {
+class FieldReader : public CheckedReader {
  public:
-  explicit FieldReader(absl::string_view bytes) : in_(bytes) {}
+  using CheckedReader::CheckedReader;
 
   // The array's header, and the number after it. `fields` is what follows.
   bool Tag(std::uint64_t& tag, std::uint32_t& fields);
@@ -44,12 +40,6 @@ class FieldReader {
         },
         WireFields(message));
   }
-
-  // Nothing may be left.
-  bool End();
-
-  // What went wrong: ".leases[3].tests: 2000 entries, at most 1024".
-  std::string Error() const;
 
  private:
   template <typename T, typename R>
@@ -85,8 +75,8 @@ class FieldReader {
     return true;
   }
 
-  bool Value(bool& value, const FlagRule&);
-  bool Value(Duration& value, const SpanRule&);
+  bool Value(bool& value, const FlagRule&) { return Bool(value); }
+  bool Value(Duration& value, const SpanRule&) { return Span(value); }
   bool Value(Token& value, const LeaseTokenRule&);
   bool Value(std::string& value, const StringRule& rule);
 
@@ -129,7 +119,7 @@ class FieldReader {
 
   template <typename T, typename R>
   bool Value(std::optional<T>& value, const MaybeRule<R>& rule) {
-    if (in_.ReadNil()) {
+    if (in().ReadNil()) {
       value.reset();
       return true;
     }
@@ -169,22 +159,8 @@ class FieldReader {
   struct NumberOf : std::conditional_t<std::is_enum_v<T>,
                                        std::underlying_type<T>, Identity<T>> {};
 
-  bool Integer(std::uint64_t min, std::uint64_t max, std::uint64_t& value);
   bool RandomId(absl::string_view& bytes, std::size_t size);
-  bool Array(std::uint32_t& count);
-  bool Exactly(std::uint32_t count, std::uint32_t arity);
-  bool AtMost(std::uint32_t count, std::size_t max);
   bool UnknownTag(std::uint64_t tag);
-
-  // These note what is wrong and return false.
-  bool Fail(std::string reason);
-  bool Wrong(absl::string_view expected);
-  void Inside(const char* name);
-  void Inside(std::uint32_t index);
-
-  MsgpackReader in_;
-  std::string path_;
-  std::string reason_;
 };
 
 }  // namespace paceline
