@@ -1,0 +1,157 @@
+// What the fleet's codec carries: everything, unchanged, in one form.
+
+#include "common/wire/codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/wire/sample_messages.h"
+
+namespace paceline {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Le;
+using testing::SizeIs;
+using testing::StartsWith;
+
+// The fields of what Encode makes of `message` and Decode of that.
+template <typename M>
+M Carried(const M& message) {
+  absl::StatusOr<Message> decoded = Decode(Encode(message));
+  EXPECT_THAT(decoded, IsOk());
+  return decoded.ok() ? std::get<M>(*std::move(decoded)) : M{};
+}
+
+TEST(CodecTest, SamplesCoverEveryMessageType) {
+  const std::vector<Message> samples = SampleMessages();
+  ASSERT_THAT(samples, SizeIs(std::variant_size_v<Message>));
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].index(), i);
+  }
+}
+
+TEST(CodecTest, EveryMessageComesBackAsItWas) {
+  for (const Message& sample : SampleMessages()) {
+    EXPECT_THAT(Decode(Encode(sample)), IsOkAndHolds(sample)) << Name(sample);
+  }
+}
+
+TEST(CodecTest, NamesAreThoseOfTheProtocolPage) {
+  EXPECT_EQ(Name(Hello{}), "hello");
+  EXPECT_EQ(Name(Pong{}), "pong");
+  EXPECT_EQ(Name(Welcome{}), "welcome");
+  EXPECT_EQ(Name(Grant{}), "grant");
+  EXPECT_EQ(Name(Ping{}), "ping");
+  EXPECT_EQ(Name(ClientHello{}), "client_hello");
+  EXPECT_EQ(Name(StatusRequest{}), "status_request");
+  EXPECT_EQ(Name(ClientWelcome{}), "client_welcome");
+  EXPECT_EQ(Name(StatusReply{}), "status_reply");
+}
+
+TEST(CodecTest, LongProseIsCutWithAMarkThatSaysHowMuch) {
+  Stop stop{SessionId{1}, {}, {}, std::string(10'000, 'x')};
+  EXPECT_THAT(Carried(stop).reason, AllOf(SizeIs(Le(4096U)), StartsWith("xxxx"),
+                                          HasSubstr(" bytes cut]\n")));
+}
+
+TEST(CodecTest, DurationsAreClampedToWhatAPeerAccepts) {
+  Stop stop{SessionId{1}, {}, Duration::max(), ""};
+  EXPECT_EQ(Carried(stop).grace, std::chrono::hours(24 * 3660));
+  stop.grace = Duration::min();
+  EXPECT_EQ(Carried(stop).grace, Duration::zero());
+}
+
+TEST(CodecTest, WallClockTimesBeforeTheEpochBecomeUnknown) {
+  Results results{SessionId{1}, 1, {}};
+  AttemptItem item;
+  item.run = SampleRun();
+  item.token = Token{1, 1};
+  item.attempt = 1;
+  item.result.started_unix_ns = -5;
+  results.items.emplace_back(item);
+  const Results carried = Carried(results);
+  EXPECT_EQ(std::get<AttemptItem>(carried.items.at(0)).result.started_unix_ns,
+            0);
+}
+
+TEST(CodecTest, ZeroIsTheFirstOfWhatIsCountedFromZero) {
+  Hello hello = std::get<Hello>(SampleMessages()[0]);
+  hello.pid = 0;
+  hello.host = "";
+  hello.labels.clear();
+  hello.held.clear();
+  EXPECT_EQ(Carried(hello), hello);
+}
+
+TEST(CodecTest, TheLongestListPasses) {
+  Started started{SessionId{1}, std::vector<Token>(kMaxNamed, Token{1, 1})};
+  EXPECT_EQ(Carried(started), started);
+}
+
+TEST(CodecTest, TheLargestResultFitsIntoOneMessage) {
+  Results results{SessionId{1}, 1, {}};
+  AttemptItem item;
+  item.run = SampleRun();
+  item.token = Token{1, 1};
+  item.attempt = 1;
+  item.result.message.assign(5'000, 'm');
+  item.result.details.assign(100'000, 'd');
+  item.result.file.assign(4'096, 'f');
+  item.result.output.head.assign(kMaxInlineOutput, 'o');
+  item.result.output.tail.assign(kMaxInlineOutput, 'o');
+  // What the worker protocol lets through.
+  item.result.properties.assign(16, {"", std::string(4'096, 'p')});
+  results.items.emplace_back(item);
+  EXPECT_THAT(Decode(Encode(results)), IsOk());
+}
+
+TEST(CodecTest, BoundsAreNeverBelowTheEncodedSize) {
+  for (const Message& sample : SampleMessages()) {
+    std::size_t bound = kMaxEnvelopeBytes;
+    if (const auto* results = std::get_if<Results>(&sample)) {
+      for (const ResultItem& item : results->items) {
+        bound += EncodedBound(item);
+      }
+    } else if (const auto* events = std::get_if<Events>(&sample)) {
+      for (const Event& event : events->events) {
+        bound += EncodedBound(event);
+      }
+    } else if (const auto* part = std::get_if<SubmitPart>(&sample)) {
+      for (const SuiteSpec& suite : part->suites) {
+        bound += EncodedBound(suite);
+      }
+      for (const TestSpec& test : part->tests) {
+        bound += EncodedBound(test);
+      }
+    } else if (const auto* grant = std::get_if<Grant>(&sample)) {
+      for (const SuiteDefinition& definition : grant->suites) {
+        bound += EncodedBound(definition.spec) + kMaxEnvelopeBytes;
+      }
+      for (const Lease& lease : grant->leases) {
+        bound += kMaxEnvelopeBytes;
+        for (const LeasedTest& test : lease.tests) {
+          bound += EncodedBound(test);
+        }
+      }
+    } else {
+      continue;
+    }
+    EXPECT_LE(Encode(sample).size(), bound) << Name(sample);
+  }
+}
+
+TEST(CodecTest, BoundsCountLongProseAsItIsCut) {
+  NoteEvent note{std::string(1'000'000, 'x')};
+  EXPECT_LT(EncodedBound(Event(note)), 5'000U);
+}
+
+}  // namespace
+}  // namespace paceline
