@@ -53,9 +53,19 @@ absl::StatusCode CodeOfSpawnError(int error) {
   }
 }
 
+// "Segmentation fault" as part of a sentence; "CPU time limit exceeded" keeps
+// its capitals.
+std::string WithinSentence(std::string text) {
+  if (text.size() > 1 &&
+      absl::ascii_islower(static_cast<unsigned char>(text[1]))) {
+    text[0] = absl::ascii_tolower(static_cast<unsigned char>(text[0]));
+  }
+  return text;
+}
+
 std::string ErrorText(int error) {
   const char* text = strerrordesc_np(error);
-  return text != nullptr ? text : absl::StrCat("error ", error);
+  return text != nullptr ? WithinSentence(text) : absl::StrCat("error ", error);
 }
 
 // `path` as the child would see it from its working directory.
@@ -353,15 +363,7 @@ std::string Describe(WaitStatus status) {
   if (known == nullptr) {
     return SignalName(signal);
   }
-  std::string description(known);
-  // "Segmentation fault" becomes part of a sentence; "CPU time limit exceeded"
-  // keeps its capitals.
-  if (description.size() > 1 &&
-      absl::ascii_islower(static_cast<unsigned char>(description[1]))) {
-    description[0] =
-        absl::ascii_tolower(static_cast<unsigned char>(description[0]));
-  }
-  return absl::StrCat(SignalName(signal), " (", description, ")");
+  return absl::StrCat(SignalName(signal), " (", WithinSentence(known), ")");
 }
 
 std::string SignalName(int signal) {
