@@ -28,3 +28,8 @@ if(PACELINE_SANITIZE)
   target_link_options(paceline_options INTERFACE
                       -fsanitize=${PACELINE_SANITIZE})
 endif()
+
+# libFuzzer steers by what the tree's own code does with an input.
+if(PACELINE_BUILD_FUZZERS)
+  target_compile_options(paceline_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -109,12 +109,10 @@ class FieldReader : public CheckedReader {
   template <typename V, std::size_t... Is>
   bool Alternative(V& value, std::uint64_t tag, std::uint32_t count,
                    std::index_sequence<Is...>) {
-    bool good = false;
-    const bool known =
-        ((tag == Is &&
-          (good = Body(value.template emplace<Is>(), count), true)) ||
-         ...);
-    return known ? good : UnknownTag(tag);
+    if (tag >= sizeof...(Is)) {
+      return UnknownTag(tag);
+    }
+    return ((tag == Is && Body(value.template emplace<Is>(), count)) || ...);
   }
 
   template <typename T, typename R>

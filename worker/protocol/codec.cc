@@ -79,11 +79,8 @@ void Append(const Variant& message,
 template <typename Variant, std::size_t... Is>
 bool ReadMap(KeyReader& reader, std::size_t position, Variant& message,
              std::index_sequence<Is...>) {
-  bool good = false;
-  ((position == Is &&
-    (good = reader.Map(message.template emplace<Is>()), true)) ||
-   ...);
-  return good;
+  return ((position == Is && reader.Map(message.template emplace<Is>())) ||
+          ...);
 }
 
 template <typename Variant, std::size_t N>
