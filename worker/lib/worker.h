@@ -2,14 +2,15 @@
 // RunWorker, and the program speaks worker protocol 1.
 //
 // RunWorker owns the socket at PACELINE_WORKER_FD, its loop, and the readings
-// of health. A Runner that runs its tests in child processes drives its own
-// descriptors through the loop it is given; one that runs them in the process
-// itself simply runs them.
+// of health. A Runner that runs its tests in child processes waits for them
+// itself, with wake_fd() among its descriptors; one that runs them in the
+// process itself simply runs them.
 
 #ifndef PACELINE_WORKER_LIB_WORKER_H_
 #define PACELINE_WORKER_LIB_WORKER_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,15 +22,22 @@
 namespace paceline {
 
 // What a runner tells while it runs a unit. Tests are named by their position
-// in the unit. Messages are flushed before a call returns where the protocol
-// asks for it (test_started); the others go out together with the next flush
-// or at the end of the turn.
+// in the unit. What was told is with the agent when TestStarted returns, and
+// before the runner waits: StopRequested and wake_fd send what is left. From a
+// runner without tests_in_children each result goes out at once, since the
+// next thing it does may end the process.
 class UnitReporter {
  public:
   virtual ~UnitReporter() = default;
   virtual void TestStarted(std::uint32_t test) = 0;
   // Adds a reading of health if `result` has none.
   virtual void TestFinished(std::uint32_t test, TestResult result) = 0;
+  // Both at once, for a test that has ended already when the runner learns of
+  // its start; needs no flush in between.
+  virtual void TestRan(std::uint32_t test, TestResult result) {
+    TestStarted(test);
+    TestFinished(test, std::move(result));
+  }
   virtual void TestDeadline(std::uint32_t test, Duration timeout) = 0;
   virtual void Extra(ExtraResult extra) = 0;
   // Whether the agent asked to stop after the current test, or is gone. Looks
@@ -38,8 +46,9 @@ class UnitReporter {
   // Whether SIGTERM came: end the current test at once, report what is known
   // of it, and return; the process then leaves.
   virtual bool Terminating() const = 0;
-  // Becomes readable when StopRequested or Terminating may have changed; for
-  // runners that wait on their children with poll or a loop.
+  // Readable while StopRequested or Terminating may have changed and was not
+  // asked since; for runners that wait on their children with poll or a loop.
+  // Always the same descriptor; to be called before each wait.
   virtual int wake_fd() const = 0;
 };
 
@@ -47,6 +56,9 @@ class Runner {
  public:
   virtual ~Runner() = default;
   virtual absl::string_view name() const = 0;
+  // Then SIGTERM shows in Terminating and does not end the process, SIGPIPE is
+  // ignored, and what its tests leave behind becomes its child, to be reaped
+  // after each unit: RunUnit leaves no child of its own running.
   virtual bool tests_in_children() const { return false; }
   // The suite this process serves; a bad status refuses it in a sentence.
   virtual absl::Status Open(const WorkerSuite& suite) = 0;
