@@ -27,6 +27,9 @@ struct DiscoveryOptions {
   Duration timeout = std::chrono::seconds(60);
   // The client's environment for the tests, "NAME=value" each.
   std::vector<std::string> env;
+  // Variables that the user named (`pass_env`, `env`): a runner that clears
+  // variables of its framework leaves these as they are.
+  std::vector<std::string> named_env;
   // gtest
   bool also_run_disabled = false;
   bool gtest_shuffle = false;
