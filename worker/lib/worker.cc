@@ -50,6 +50,7 @@ class WorkerLoop final : public UnitReporter {
   // UnitReporter
   void TestStarted(std::uint32_t test) override;
   void TestFinished(std::uint32_t test, TestResult result) override;
+  void TestRan(std::uint32_t test, TestResult result) override;
   void TestDeadline(std::uint32_t test, Duration timeout) override;
   void Extra(ExtraResult extra) override;
   bool StopRequested() override;
@@ -67,6 +68,7 @@ class WorkerLoop final : public UnitReporter {
   std::optional<int> OnSuite(WorkerSuite suite);
   std::optional<int> OnRunUnit(const WorkerRunUnit& unit);
   int Break(absl::string_view sentence);
+  void Flush() const;
   void ReapStrays();
 
   Runner& runner_;
@@ -77,6 +79,8 @@ class WorkerLoop final : public UnitReporter {
   bool suite_open_ = false;
   const WorkerRunUnit* unit_ = nullptr;  // while it runs
   std::vector<ExtraResult> extras_;
+  // Read since the last flush.
+  mutable std::optional<WorkerHealth> batch_health_;
 };
 
 int WorkerLoop::Run() {
@@ -109,7 +113,7 @@ void WorkerLoop::SayHello() {
   hello.health = ReadOwnHealth();
   hello.tests_in_children = in_children_;
   channel_->Queue(std::move(hello));
-  channel_->Flush();
+  Flush();
 }
 
 void WorkerLoop::FillInbox() {
@@ -133,7 +137,7 @@ std::optional<ToWorker> WorkerLoop::NextMessage() {
       inbox_.pop_front();
       return message;
     }
-    channel_->Flush();
+    Flush();
     channel_->Wait();
   }
 }
@@ -147,7 +151,7 @@ std::optional<int> WorkerLoop::OnSuite(WorkerSuite suite) {
   if (absl::Status status = runner_.Open(suite); !status.ok()) {
     channel_->Queue(
         WorkerSuiteRefused{suite.request, std::string(status.message())});
-    channel_->Flush();
+    Flush();
   }
   return std::nullopt;
 }
@@ -166,7 +170,7 @@ std::optional<int> WorkerLoop::OnRunUnit(const WorkerRunUnit& unit) {
   if (channel_->Terminating()) {
     // What was known of the test that ran has been told; the rest has not run,
     // and only a unit without an end says so.
-    channel_->Flush();
+    Flush();
     return kExitTerminated;
   }
   WorkerUnitFinished finished;
@@ -176,13 +180,18 @@ std::optional<int> WorkerLoop::OnRunUnit(const WorkerRunUnit& unit) {
   finished.extras = std::exchange(extras_, {});
   finished.health = ReadOwnHealth();
   channel_->Queue(std::move(finished));
-  channel_->Flush();
+  Flush();
   return std::nullopt;
 }
 
 int WorkerLoop::Break(absl::string_view sentence) {
   Complain(absl::StrCat(sentence, "; leaving"));
   return kExitBroken;
+}
+
+void WorkerLoop::Flush() const {
+  batch_health_.reset();
+  channel_->Flush();
 }
 
 // What tests left behind comes to us when its parents are gone, being their
@@ -195,7 +204,7 @@ void WorkerLoop::ReapStrays() {
 void WorkerLoop::TestStarted(std::uint32_t test) {
   PACELINE_CHECK(unit_ != nullptr && test < unit_->tests.size());
   channel_->Queue(WorkerTestStarted{unit_->request, test});
-  channel_->Flush();
+  Flush();
 }
 
 void WorkerLoop::TestFinished(std::uint32_t test, TestResult result) {
@@ -207,14 +216,32 @@ void WorkerLoop::TestFinished(std::uint32_t test, TestResult result) {
   // A test in this process may take the process along when its scope is torn
   // down: by then its result must be out.
   if (!in_children_) {
-    channel_->Flush();
+    Flush();
   }
+}
+
+void WorkerLoop::TestRan(std::uint32_t test, TestResult result) {
+  if (!in_children_) {
+    TestStarted(test);
+    TestFinished(test, std::move(result));
+    return;
+  }
+  PACELINE_CHECK(unit_ != nullptr && test < unit_->tests.size());
+  if (!result.health.has_value()) {
+    // Many tests are learned of at one moment; one reading holds for them all.
+    if (!batch_health_.has_value()) {
+      batch_health_ = ReadOwnHealth();
+    }
+    result.health = batch_health_;
+  }
+  channel_->Queue(WorkerTestStarted{unit_->request, test});
+  channel_->Queue(WorkerTestFinished{unit_->request, test, std::move(result)});
 }
 
 void WorkerLoop::TestDeadline(std::uint32_t test, Duration timeout) {
   PACELINE_CHECK(unit_ != nullptr && test < unit_->tests.size());
   channel_->Queue(WorkerTestDeadline{unit_->request, test, timeout});
-  channel_->Flush();
+  Flush();
 }
 
 void WorkerLoop::Extra(ExtraResult extra) {
@@ -225,7 +252,7 @@ void WorkerLoop::Extra(ExtraResult extra) {
 }
 
 bool WorkerLoop::StopRequested() {
-  channel_->Flush();
+  Flush();
   FillInbox();
   if (channel_->closed() || channel_->Terminating() ||
       inbox_.size() == kMaxInbox) {
@@ -245,7 +272,7 @@ bool WorkerLoop::StopRequested() {
 bool WorkerLoop::Terminating() const { return channel_->Terminating(); }
 
 int WorkerLoop::wake_fd() const {
-  channel_->Flush();
+  Flush();
   return channel_->wake_fd();
 }
 
