@@ -20,13 +20,16 @@ namespace {
 struct MessageType {
   std::uint64_t number;
   const char* name;
+  // Says the version it is written in first, in every version, so that it can
+  // be read in whatever form the rest is.
+  bool greeting = false;
 };
 
 // In the order of the alternatives of Message. The numbers are the protocol:
 // never change one, never use one again.
 constexpr auto kTypes = std::to_array<MessageType>({
     // agent → coordinator
-    {1, "hello"},
+    {1, "hello", true},
     {2, "beat"},
     {3, "want"},
     {4, "started"},
@@ -38,7 +41,7 @@ constexpr auto kTypes = std::to_array<MessageType>({
     {10, "goodbye"},
     {11, "pong"},
     // coordinator → agent
-    {20, "welcome"},
+    {20, "welcome", true},
     {21, "refused"},
     {22, "rehello"},
     {23, "beat_ack"},
@@ -50,7 +53,7 @@ constexpr auto kTypes = std::to_array<MessageType>({
     {29, "run_over"},
     {30, "ping"},
     // client → coordinator
-    {40, "client_hello"},
+    {40, "client_hello", true},
     {41, "submit_open"},
     {42, "submit_part"},
     {43, "submit_complete"},
@@ -60,7 +63,7 @@ constexpr auto kTypes = std::to_array<MessageType>({
     {47, "client_beat"},
     {48, "status_request"},
     // coordinator → client
-    {60, "client_welcome"},
+    {60, "client_welcome", true},
     {61, "part_kept"},
     {62, "submit_kept"},
     {63, "attach_reply"},
@@ -112,16 +115,24 @@ std::string Contradiction(const Message& message) {
                                            " tests, at most ", kMaxNamed);
 }
 
-// The version in which a greeting is written, 0 in anything else. A greeting
-// says it first, so that it can be read in whatever form the rest is.
+std::size_t PositionOf(std::uint64_t type) {
+  return type < kPositions.size() ? kPositions[type] : kNoType;
+}
+
+// The version in which a greeting is written, 0 in anything else.
 std::uint64_t GreetingVersion(absl::string_view bytes) {
   MsgpackReader reader(bytes);
   std::uint32_t fields = 0;
   std::uint64_t type = 0;
+  if (!reader.ReadArray(fields) || !reader.ReadUint(type)) {
+    return 0;
+  }
+  const std::size_t position = PositionOf(type);
   std::uint64_t version = 0;
-  const bool greeting = reader.ReadArray(fields) && reader.ReadUint(type) &&
-                        (type == 1 || type == 20 || type == 40 || type == 60);
-  return greeting && reader.ReadUint(version) ? version : 0;
+  return position != kNoType && kTypes[position].greeting &&
+                 reader.ReadUint(version)
+             ? version
+             : 0;
 }
 
 absl::Status DecodeInto(absl::string_view bytes, Message& message) {
@@ -135,8 +146,7 @@ absl::Status DecodeInto(absl::string_view bytes, Message& message) {
   if (!reader.Tag(type, fields)) {
     return absl::InvalidArgumentError(absl::StrCat("message", reader.Error()));
   }
-  const std::size_t position =
-      type < kPositions.size() ? kPositions[type] : kNoType;
+  const std::size_t position = PositionOf(type);
   if (position == kNoType) {
     return absl::InvalidArgumentError(
         absl::StrCat("message: is of unknown type ", type));

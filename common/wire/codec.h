@@ -1,10 +1,10 @@
 // Fleet messages to bytes and back, bounded.
 //
-// The only file of the fleet protocol that knows MessagePack. Everything a
-// peer sends passes through Decode, which checks types, arity, ranges, list
-// and string lengths, and that ids are not zero where that is forbidden, and
-// names the field in its error. What a message means where it arrives, its
-// direction too, is for who receives it to judge.
+// The only way between the fleet protocol's messages and MessagePack.
+// Everything a peer sends passes through Decode, which checks types, arity,
+// ranges, list and string lengths, and that ids are not zero where that is
+// forbidden, and names the field in its error. What a message means where it
+// arrives, its direction too, is for who receives it to judge.
 
 #ifndef PACELINE_COMMON_WIRE_CODEC_H_
 #define PACELINE_COMMON_WIRE_CODEC_H_

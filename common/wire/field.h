@@ -74,12 +74,12 @@ struct StringRule {
   std::size_t max;
   std::size_t min = 0;
 };
-inline constexpr StringRule kLabel{StringKind::kLabel, 256};
-inline constexpr StringRule kNonEmptyLabel{StringKind::kLabel, 256, 1};
-inline constexpr StringRule kName{StringKind::kName, 16 * 1024};
-inline constexpr StringRule kNonEmptyName{StringKind::kName, 16 * 1024, 1};
-// As long as Linux lets one argument be.
-inline constexpr StringRule kArgument{StringKind::kName, 128 * 1024};
+inline constexpr StringRule kLabel{StringKind::kLabel, kMaxLabelBytes};
+inline constexpr StringRule kNonEmptyLabel{StringKind::kLabel, kMaxLabelBytes,
+                                           1};
+inline constexpr StringRule kName{StringKind::kName, kMaxNameBytes};
+inline constexpr StringRule kNonEmptyName{StringKind::kName, kMaxNameBytes, 1};
+inline constexpr StringRule kArgument{StringKind::kName, kMaxArgumentBytes};
 inline constexpr StringRule kLine{StringKind::kProse, kMaxLineBytes};
 inline constexpr StringRule kDetails{StringKind::kProse, kMaxDetailsBytes};
 inline constexpr StringRule kPayload{StringKind::kBytes, kMaxPayloadBytes};

@@ -34,6 +34,13 @@ inline constexpr std::uint32_t kFleetProtocolVersion = 1;
 // tests; longer lists go in several messages.
 inline constexpr std::size_t kMaxMessageBytes = 256 * 1024;
 inline constexpr std::size_t kMaxNamed = 1024;
+// The names of suites, tests, scopes, files, fixtures and the like, without
+// NUL; names of agents and hosts and labels of agents are kMaxLabelBytes of
+// UTF-8 without control characters.
+inline constexpr std::size_t kMaxNameBytes = 16 * 1024;
+inline constexpr std::size_t kMaxLabelBytes = 256;
+// One argument or value of an environment, as long as Linux lets it be.
+inline constexpr std::size_t kMaxArgumentBytes = 128 * 1024;
 // Output beyond this many bytes leaves its result and goes ahead of it in
 // `Output` messages.
 inline constexpr std::size_t kMaxInlineOutput = 16 * 1024;
