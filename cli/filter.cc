@@ -1,0 +1,148 @@
+#include "cli/filter.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace paceline {
+
+bool GlobMatches(absl::string_view pattern, absl::string_view name) {
+  // Linear but for the last star, which is the only one worth coming back to:
+  // an earlier one can always be left where it first fitted.
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = absl::string_view::npos;
+  std::size_t star_name = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      star_name = n;
+    } else if (p < pattern.size() &&
+               (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != absl::string_view::npos) {
+      p = star + 1;
+      n = ++star_name;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') {
+    ++p;
+  }
+  return p == pattern.size();
+}
+
+NameFilter::NameFilter(absl::string_view text) : text_(text) {
+  if (absl::StartsWith(text, "=")) {
+    kind_ = Kind::kExact;
+    text_ = std::string(text.substr(1));
+    return;
+  }
+  if (text.find_first_of("*?:") == absl::string_view::npos &&
+      !absl::StartsWith(text, "-")) {
+    return;
+  }
+  kind_ = Kind::kGlob;
+  const std::vector<absl::string_view> halves =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
+  wanted_ = absl::StrSplit(halves[0], ':', absl::SkipEmpty());
+  if (halves[0].empty()) {
+    wanted_.push_back("*");
+  }
+  if (halves.size() > 1) {
+    unwanted_ = absl::StrSplit(halves[1], ':', absl::SkipEmpty());
+  }
+}
+
+bool NameFilter::Matches(absl::string_view suite,
+                         absl::string_view test) const {
+  const auto matches = [test](const std::string& pattern) {
+    return GlobMatches(pattern, test);
+  };
+  switch (kind_) {
+    case Kind::kExact:
+      return test == text_;
+    case Kind::kSubstring:
+      return absl::StrContains(absl::StrCat(suite, ": ", test), text_);
+    case Kind::kGlob:
+      return std::any_of(wanted_.begin(), wanted_.end(), matches) &&
+             std::none_of(unwanted_.begin(), unwanted_.end(), matches);
+  }
+  return false;
+}
+
+absl::StatusOr<LabelFilter> LabelFilter::Create(const std::string& text) {
+  LabelFilter filter;
+  // std::regex reports a bad expression by throwing.
+  try {
+    filter.regex_ = std::regex(text, std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text,
+        "\" is no regular expression: ", std::string(error.what())));
+  }
+  return filter;
+}
+
+bool LabelFilter::Matches(const std::vector<std::string>& labels) const {
+  return std::any_of(labels.begin(), labels.end(),
+                     [this](const std::string& label) {
+                       return std::regex_search(label, regex_);
+                     });
+}
+
+absl::StatusOr<Shard> ParseShard(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
+  Shard shard;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &shard.index) ||
+      !absl::SimpleAtoi(parts[1], &shard.count) || shard.index < 1 ||
+      shard.index > shard.count) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text,
+        "\" is not understood: say i/n with i from 1 to n, such as 2/5"));
+  }
+  return shard;
+}
+
+std::uint64_t IdentityHash(absl::string_view suite, absl::string_view test) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto mix = [&hash](absl::string_view text) {
+    for (const char c : text) {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+  };
+  mix(suite);
+  mix(absl::string_view("", 1));
+  mix(test);
+  // FNV's low bits are weak, and a shard is chosen by a remainder.
+  hash ^= hash >> 32;
+  hash *= 0x9e3779b97f4a7c15;
+  return hash ^ (hash >> 29);
+}
+
+bool InShard(const Shard& shard, absl::string_view suite,
+             absl::string_view test) {
+  return shard.count == 1 ||
+         IdentityHash(suite, test) % shard.count == shard.index - 1;
+}
+
+bool Filter::Matches(absl::string_view suite, const TestSpec& test) const {
+  const bool name_ok =
+      names.empty() ||
+      std::any_of(names.begin(), names.end(), [&](const NameFilter& filter) {
+        return filter.Matches(suite, test.name);
+      });
+  return name_ok &&
+         (labels.empty() || std::any_of(labels.begin(), labels.end(),
+                                        [&](const LabelFilter& filter) {
+                                          return filter.Matches(test.labels);
+                                        }));
+}
+
+}  // namespace paceline

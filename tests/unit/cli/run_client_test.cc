@@ -1,0 +1,433 @@
+#include "cli/run_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/fake_clock.h"
+
+namespace paceline {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+const RunId kRun = {{7}};
+
+// Keeps what the client did.
+class FakeWorld final : public ClientEffects {
+ public:
+  void Send(Message message) override { sent.push_back(std::move(message)); }
+  void Reconnect() override { ++reconnects; }
+
+  template <typename M>
+  std::vector<M> Take() {
+    std::vector<M> taken;
+    for (Message& message : sent) {
+      if (M* m = std::get_if<M>(&message)) {
+        taken.push_back(std::move(*m));
+      }
+    }
+    sent.clear();
+    return taken;
+  }
+
+  std::vector<Message> sent;
+  int reconnects = 0;
+};
+
+class Recorder final : public RunObserver {
+ public:
+  void OnAttempt(Instant, const TestRef& test,
+                 const AttemptEvent& attempt) override {
+    attempts.push_back(absl::StrCat(
+        test.name, "#", attempt.attempt, " ",
+        attempt.verdict.has_value() ? ToString(*attempt.verdict) : "-"));
+    outputs.push_back(attempt.result.output);
+  }
+  void OnNote(Instant, absl::string_view text) override {
+    notes.emplace_back(text);
+  }
+  void OnProgress(Instant, const ProgressRef& progress) override {
+    running = progress.running.size();
+  }
+  void OnEnded(Instant, const RunEnd& end) override { ends.push_back(end); }
+
+  std::vector<std::string> attempts;
+  std::vector<CapturedOutput> outputs;
+  std::vector<std::string> notes;
+  std::vector<RunEnd> ends;
+  std::size_t running = 0;
+};
+
+class RunClientTest : public testing::Test {
+ protected:
+  RunClient& Make(RunClientOptions options = {}) {
+    options.run = kRun;
+    options.coordinator = "tcp://host:7878";
+    client_.emplace(clock_.Now(), std::move(options), world_, recorder_);
+    return *client_;
+  }
+
+  // Greeted, with `tests` tests handed over and kept.
+  RunClient& MakeRunning(int tests, RunClientOptions options = {}) {
+    RunClient& client = Make(std::move(options));
+    client.OnMessage(clock_.Now(), Welcome());
+    AddTests(tests);
+    client.DiscoveryDone(clock_.Now());
+    client.OnMessage(clock_.Now(), PartKept{kRun, 0});
+    client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+    client.OnMessage(clock_.Now(), SubmitKept{kRun});
+    client.OnMessage(clock_.Now(), Progress{kRun, 1, 2, 0, {}});
+    world_.sent.clear();
+    return client;
+  }
+
+  void AddTests(int tests) {
+    SuiteSpec suite;
+    suite.name = "s";
+    suite.runner = "gtest";
+    const SuiteIndex index = client_->AddSuite(clock_.Now(), suite, "s");
+    for (int i = 0; i < tests; ++i) {
+      TestSpec test;
+      test.suite = index;
+      test.name = absl::StrCat("t", i);
+      client_->AddTest(clock_.Now(), test);
+    }
+  }
+
+  static ClientWelcome Welcome() {
+    return {kFleetProtocolVersion, 1, seconds(5)};
+  }
+
+  static AttemptEvent Passed(std::uint32_t test) {
+    AttemptEvent event;
+    event.test = static_cast<TestIndex>(test);
+    event.attempt = 1;
+    event.agent = "a";
+    event.result.outcome = Outcome::kPassed;
+    event.verdict = Verdict::kPassed;
+    return event;
+  }
+
+  void Tick(Duration step) {
+    clock_.Advance(step);
+    client_->OnTick(clock_.Now());
+  }
+
+  FakeClock clock_;
+  FakeWorld world_;
+  Recorder recorder_;
+  std::optional<RunClient> client_;
+};
+
+TEST_F(RunClientTest, HandsOverTheFirstTestBeforeDiscoveryIsDone) {
+  RunClient& client = Make();
+  EXPECT_THAT(world_.Take<ClientHello>(), SizeIs(1));
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.OnTick(clock_.Now());
+  EXPECT_TRUE(client.opened());
+  EXPECT_THAT(world_.Take<SubmitPart>(), SizeIs(1));
+}
+
+TEST_F(RunClientTest, SaysHelloAgainUntilItIsWelcome) {
+  Make();
+  Tick(milliseconds(5));
+  Tick(milliseconds(10));
+  EXPECT_THAT(world_.Take<ClientHello>(), SizeIs(3));
+}
+
+TEST_F(RunClientTest, GivesUpOnACoordinatorThatNeverAnswers) {
+  RunClient& client = Make();
+  for (int i = 0; i < 25 && !client.done(); ++i) {
+    Tick(milliseconds(500));
+  }
+  ASSERT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("tcp://host:7878"));
+  EXPECT_GT(world_.reconnects, 0);
+  EXPECT_FALSE(client.end().green);
+}
+
+TEST_F(RunClientTest, ARunWithAllItsVerdictsIsGreen) {
+  RunClient& client = MakeRunning(2);
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0), Passed(1)}});
+  client.OnMessage(clock_.Now(),
+                   Events{kRun, 3, {RunEndedEvent{true, false, "", 2}}});
+  ASSERT_THAT(recorder_.ends, SizeIs(1));
+  EXPECT_TRUE(client.end().green);
+  EXPECT_EQ(client.end().tests, 2u);
+  EXPECT_THAT(recorder_.attempts, ElementsAre("t0#1 passed", "t1#1 passed"));
+  const auto acks = world_.Take<EventsAck>();
+  ASSERT_THAT(acks, SizeIs(2));
+  EXPECT_EQ(acks.back().through, 3u);
+}
+
+TEST_F(RunClientTest, NeverGreenWithATestUnaccountedFor) {
+  RunClient& client = MakeRunning(2);
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {Passed(0), RunEndedEvent{true, false, "", 2}}});
+  EXPECT_FALSE(client.end().green);
+  EXPECT_EQ(client.end().without_verdict, 1u);
+}
+
+TEST_F(RunClientTest, NeverGreenBeforeTheManifestIsClosed) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.OnTick(clock_.Now());
+  client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {Passed(0), RunEndedEvent{true, false, "", 1}}});
+  EXPECT_FALSE(client.end().green);
+}
+
+TEST_F(RunClientTest, ASecondVerdictIsNotCounted) {
+  RunClient& client = MakeRunning(1);
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0), Passed(0)}});
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("second verdict"));
+}
+
+TEST_F(RunClientTest, ATestThatIsNotThereEndsTheRun) {
+  RunClient& client = MakeRunning(1);
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(77)}});
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("77"));
+}
+
+TEST_F(RunClientTest, RepeatedEventsAreSeenOnce) {
+  RunClient& client = MakeRunning(2);
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0)}});
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0), Passed(1)}});
+  EXPECT_THAT(recorder_.attempts, SizeIs(2));
+  EXPECT_FALSE(client.done());
+}
+
+TEST_F(RunClientTest, AGapInEventsIsAskedForOnce) {
+  RunClient& client = MakeRunning(3);
+  client.OnMessage(clock_.Now(), Events{kRun, 2, {Passed(1)}});
+  client.OnMessage(clock_.Now(), Events{kRun, 3, {Passed(2)}});
+  EXPECT_TRUE(recorder_.attempts.empty());
+  const auto attaches = world_.Take<Attach>();
+  ASSERT_THAT(attaches, SizeIs(1));
+  EXPECT_EQ(attaches[0].last_event, 0u);
+}
+
+TEST_F(RunClientTest, PutsOutputThatCameAheadBackTogether) {
+  RunClient& client = MakeRunning(1);
+  AttemptEvent passed = Passed(0);
+  passed.result.output.cut_bytes = 5;
+  const TestIndex test{0};
+  client.OnMessage(clock_.Now(),
+                   Events{kRun,
+                          1,
+                          {OutputEvent{test, 1, false, "he"},
+                           OutputEvent{test, 1, false, "ad"},
+                           OutputEvent{test, 1, true, "tail"}, passed}});
+  ASSERT_THAT(recorder_.outputs, SizeIs(1));
+  EXPECT_EQ(recorder_.outputs[0], (CapturedOutput{"head", "tail", 5}));
+}
+
+TEST_F(RunClientTest, AnExtraTestNeedsAVerdictToo) {
+  RunClient& client = MakeRunning(1);
+  const TestIndex extra{1};
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {Passed(0), ExtraTestEvent{extra, SuiteIndex{0}, "x"}}});
+  client.OnMessage(clock_.Now(),
+                   Events{kRun, 3, {RunEndedEvent{true, false, "", 2}}});
+  EXPECT_EQ(client.end().tests, 2u);
+  EXPECT_EQ(client.end().without_verdict, 1u);
+  EXPECT_FALSE(client.end().green);
+}
+
+TEST_F(RunClientTest, AsksAgainForWhatWasNotAcknowledged) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.OnTick(clock_.Now());
+  world_.sent.clear();
+  Tick(seconds(2));
+  EXPECT_THAT(world_.sent, testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(world_.Take<SubmitPart>(), SizeIs(1));
+}
+
+TEST_F(RunClientTest, ComesBackAfterSilence) {
+  RunClient& client = MakeRunning(2);
+  client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0)}});
+  world_.sent.clear();
+  for (int i = 0; i < 21; ++i) {
+    Tick(seconds(1));
+  }
+  EXPECT_EQ(world_.reconnects, 1);
+  EXPECT_THAT(world_.Take<ClientHello>(), testing::Not(testing::IsEmpty()));
+  client.OnMessage(clock_.Now(), Welcome());
+  const auto attaches = world_.Take<Attach>();
+  ASSERT_THAT(attaches, SizeIs(1));
+  EXPECT_EQ(attaches[0].last_event, 1u);
+  client.OnMessage(clock_.Now(), AttachReply{kRun, true, 1, true});
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 2, {Passed(1), RunEndedEvent{true, false, "", 2}}});
+  EXPECT_TRUE(client.end().green);
+}
+
+TEST_F(RunClientTest, ResumesItsPartsWhereTheCoordinatorHasThem) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(3 * static_cast<int>(kMaxNamed));
+  Tick(milliseconds(5));
+  ASSERT_THAT(world_.Take<SubmitPart>(), SizeIs(3));
+  client.OnMessage(clock_.Now(), Rehello{});
+  client.OnMessage(clock_.Now(), Welcome());
+  client.OnMessage(clock_.Now(), AttachReply{kRun, true, 2, false});
+  const auto parts = world_.Take<SubmitPart>();
+  ASSERT_THAT(parts, SizeIs(1));
+  EXPECT_EQ(parts[0].part, 3u);
+}
+
+TEST_F(RunClientTest, ARunThatTheCoordinatorForgotIsOver) {
+  RunClient& client = MakeRunning(1);
+  client.OnMessage(clock_.Now(), Rehello{});
+  client.OnMessage(clock_.Now(), Welcome());
+  client.OnMessage(clock_.Now(), AttachReply{kRun, false, 0, false});
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("no longer knows"));
+}
+
+TEST_F(RunClientTest, ARefusalIsPassedOn) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(),
+                   Refused{RefusalCode::kProtocolVersion, "update the client"});
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("update the client"));
+}
+
+TEST_F(RunClientTest, SaysThatNoAgentIsThereAndGivesUp) {
+  RunClientOptions options;
+  options.agent_wait = seconds(30);
+  RunClient& client = Make(options);
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.DiscoveryDone(clock_.Now());
+  client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+  client.OnMessage(clock_.Now(), SubmitKept{kRun});
+  Tick(seconds(1));
+  EXPECT_TRUE(recorder_.notes.empty());
+  Tick(seconds(1));
+  ASSERT_THAT(recorder_.notes, SizeIs(1));
+  EXPECT_THAT(recorder_.notes[0], HasSubstr("no agent"));
+  Tick(seconds(10));
+  client.OnMessage(clock_.Now(), AttachReply{kRun, true, 1, true});
+  Tick(seconds(18));
+  ASSERT_THAT(world_.Take<Cancel>(), SizeIs(1));
+  AttemptEvent not_run = Passed(0);
+  not_run.agent.clear();
+  not_run.verdict = Verdict::kNotRun;
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {not_run, RunEndedEvent{false, true, "", 1}}});
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("no agent joined within 30 s"));
+}
+
+TEST_F(RunClientTest, SaysAtOnceThatAllAgentsAreGone) {
+  RunClient& client = MakeRunning(1);
+  client.OnMessage(clock_.Now(), Progress{kRun, 0, 0, 1, {}});
+  client.OnTick(clock_.Now());
+  EXPECT_THAT(recorder_.notes, ElementsAre(HasSubstr("all agents are gone")));
+  client.OnMessage(clock_.Now(), Progress{kRun, 1, 2, 1, {}});
+  EXPECT_THAT(recorder_.notes, SizeIs(2));
+  EXPECT_FALSE(client.done());
+}
+
+TEST_F(RunClientTest, WaitsForItsAgents) {
+  RunClientOptions options;
+  options.min_agents = 2;
+  RunClient& client = Make(options);
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.OnTick(clock_.Now());
+  EXPECT_FALSE(client.opened());
+  AgentStatus ready;
+  ready.state = "ready";
+  AgentStatus draining;
+  draining.state = "draining";
+  client.OnMessage(clock_.Now(), StatusReply{"", 1, {ready, draining}, {}});
+  EXPECT_FALSE(client.opened());
+  client.OnMessage(clock_.Now(), StatusReply{"", 1, {ready, ready}, {}});
+  EXPECT_TRUE(client.opened());
+}
+
+TEST_F(RunClientTest, GivesUpOnAgentsThatDoNotJoin) {
+  RunClientOptions options;
+  options.min_agents = 2;
+  RunClient& client = Make(options);
+  client.OnMessage(clock_.Now(), Welcome());
+  for (int i = 0; i < 61 && !client.done(); ++i) {
+    Tick(seconds(1));
+    client.OnMessage(clock_.Now(), StatusReply{"", 1, {}, {}});
+  }
+  EXPECT_THAT(client.end().failure, HasSubstr("0 of 2 agents"));
+}
+
+TEST_F(RunClientTest, ACancelledRunEndsWhenTheCoordinatorSaysSo) {
+  RunClient& client = MakeRunning(1);
+  client.Cancel(clock_.Now(), "interrupted");
+  EXPECT_THAT(world_.Take<Cancel>(), SizeIs(1));
+  Tick(seconds(2));
+  EXPECT_THAT(world_.Take<Cancel>(), SizeIs(1));
+  EXPECT_FALSE(client.done());
+  client.OnMessage(clock_.Now(),
+                   Events{kRun, 1, {RunEndedEvent{false, true, "why", 1}}});
+  EXPECT_TRUE(client.done());
+  EXPECT_TRUE(client.end().cancelled);
+}
+
+TEST_F(RunClientTest, ACancelledRunIsGivenUpInTheEnd) {
+  RunClient& client = MakeRunning(1);
+  client.Cancel(clock_.Now(), "interrupted");
+  Tick(seconds(15));
+  EXPECT_TRUE(client.done());
+  EXPECT_TRUE(client.end().cancelled);
+}
+
+TEST_F(RunClientTest, CancellingBeforeAnythingWasHandedOverEndsAtOnce) {
+  RunClient& client = Make();
+  client.Cancel(clock_.Now(), "interrupted");
+  EXPECT_TRUE(client.done());
+}
+
+TEST_F(RunClientTest, BeatsAndAsksForAWordInAQuietRun) {
+  MakeRunning(1);
+  for (int i = 0; i < 12; ++i) {
+    Tick(seconds(1));
+  }
+  EXPECT_GE(world_.sent.size(), 3u);
+  EXPECT_THAT(world_.Take<Attach>(), testing::Not(testing::IsEmpty()));
+}
+
+// A loop that sleeps until the next deadline must neither spin nor miss one.
+TEST_F(RunClientTest, DeadlinesLieAheadOnceServed) {
+  RunClient& client = MakeRunning(1);
+  for (int i = 0; i < 200 && !client.done(); ++i) {
+    const std::optional<Instant> deadline = client.next_deadline();
+    ASSERT_TRUE(deadline.has_value());
+    clock_.Set(std::max(clock_.Now(), *deadline));
+    client.OnTick(clock_.Now());
+    if (!client.done()) {
+      ASSERT_GT(*client.next_deadline(), clock_.Now());
+    }
+  }
+  EXPECT_TRUE(client.done());  // the coordinator never answered again
+}
+
+}  // namespace
+}  // namespace paceline
