@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -251,13 +252,19 @@ void GtestDiscoverer::Discover(const Target& target,
     return;
   }
   const SuiteIndex index = sink.AddSuite(std::move(suite));
+  absl::flat_hash_map<std::string, int> times;
+  for (const ListedCase& listed : list->cases) {
+    ++times[FullName(listed.suite, listed.name)];
+  }
   absl::flat_hash_set<std::string> seen;
   std::uint32_t position = 0;
   for (ListedCase& listed : list->cases) {
     TestSpec test;
     test.suite = index;
     test.name = FullName(listed.suite, listed.name);
-    test.payload = absl::StrCat(position++);
+    // The place among all, and whether there are others of this name: two
+    // namespaces may hold the same Suite.Case.
+    test.payload = absl::StrCat(position++, times[test.name] > 1 ? "+" : "");
     if (!seen.insert(test.name).second) {
       Log(LogLevel::kInfo,
           absl::StrCat("listed more than once, runs as one test target=",

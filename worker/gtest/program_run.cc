@@ -1,0 +1,389 @@
+#include "worker/gtest/program_run.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "worker/gtest/case_name.h"
+
+namespace paceline {
+namespace {
+
+using Kind = StreamEvent::Kind;
+
+// The printer flushes its line right after the event; a program that does not
+// is not waited for longer.
+constexpr Duration kEndLineWait = std::chrono::milliseconds(100);
+// Of one case. The last is kept too: a skip ends its case.
+constexpr std::size_t kMaxParts = 100;
+
+int Badness(Outcome outcome) {
+  constexpr std::array kFromBestToWorst = {Outcome::kPassed, Outcome::kSkipped,
+                                           Outcome::kFailed, Outcome::kError,
+                                           Outcome::kCrashed};
+  const auto* at =
+      std::find(kFromBestToWorst.begin(), kFromBestToWorst.end(), outcome);
+  return static_cast<int>(at - kFromBestToWorst.begin());
+}
+
+void KeepPart(StreamEvent event, std::vector<PartResult>& parts) {
+  PartResult part{CleanName(event.file), event.line, std::move(event.message)};
+  if (parts.size() >= kMaxParts) {
+    parts.back() = std::move(part);
+  } else {
+    parts.push_back(std::move(part));
+  }
+}
+
+bool IsSuccess(const PartResult& part) {
+  return part.message == "Succeeded" ||
+         absl::StartsWith(part.message, "Succeeded\n");
+}
+
+}  // namespace
+
+ProgramRun::ProgramRun(ProgramRunOptions options, UnitLedger& ledger)
+    : options_(std::move(options)),
+      ledger_(ledger),
+      slicer_(options_.output_limit),
+      bad_seen_(options_.bad_before) {}
+
+std::optional<Instant> ProgramRun::next_deadline() const {
+  return ended_until_;
+}
+
+void ProgramRun::OnTurn(const ProgramTurn& turn) {
+  now_ = turn.now;
+  unix_ns_ = turn.unix_ns;
+  read_health_ = turn.health;
+  health_.reset();
+  slicer_.Append(turn.output);
+  if (!options_.streams) {
+    constexpr absl::string_view kRun = "[ RUN      ] ";
+    const std::size_t at = turn.output.rfind(kRun);
+    if (at != absl::string_view::npos) {
+      const absl::string_view rest = turn.output.substr(at + kRun.size());
+      last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
+    }
+  }
+  stream_.Append(turn.stream,
+                 [this](StreamEvent event) { OnEvent(std::move(event)); });
+  if (ended_.has_value()) {
+    // Whether it was skipped or failed is known for certain only when
+    // something else has followed: a test can print an end line too.
+    const bool sure = ended_->passed && slicer_.HasEndLine();
+    if (!ended_until_.has_value()) {
+      ended_until_ = now_ + kEndLineWait;
+    }
+    if (sure || now_ >= *ended_until_) {
+      FinishEnded();
+    }
+  }
+  if (open_.has_value() && open_->test.has_value()) {
+    ledger_.Announce(*open_->test);
+  }
+  read_health_ = nullptr;
+}
+
+void ProgramRun::OnEvent(StreamEvent event) {
+  streamed_ = true;
+  switch (event.kind) {
+    case Kind::kVersion:
+    case Kind::kProgramStart:
+      break;
+    case Kind::kIterationStart:
+      ++iterations_started_;
+      repeats_ = repeats_ || iterations_started_ > 1;
+      phase_ = Phase::kEnvironmentSetUp;
+      break;
+    case Kind::kSuiteStart:
+      FinishEnded();
+      phase_ = Phase::kSuiteSetUp;
+      suite_ = CleanName(event.name);
+      suite_failed_ = false;
+      suite_seen_ = true;
+      break;
+    case Kind::kTestStart:
+      OnTestStart(event);
+      break;
+    case Kind::kTestEnd:
+      OnTestEnd(event);
+      break;
+    case Kind::kPartResult:
+      OnPart(std::move(event));
+      break;
+    case Kind::kSuiteEnd:
+      OnSuiteEnd(event);
+      break;
+    case Kind::kIterationEnd:
+      FinishEnded();
+      ++iterations_ended_;
+      phase_ = Phase::kAfterTests;
+      break;
+    case Kind::kProgramEnd:
+      OnProgramEnd(event);
+      break;
+  }
+}
+
+void ProgramRun::OnTestStart(const StreamEvent& event) {
+  const std::string printed = absl::StrCat(suite_, ".", event.name);
+  std::optional<CaseOutput> closed = slicer_.BeginCase(printed);
+  if (ended_.has_value()) {
+    FinishEnded(closed.has_value() ? *std::move(closed) : CaseOutput());
+  } else if (open_.has_value()) {
+    // A child of it went on as GoogleTest, or it runs tests of its own.
+    open_->output = closed.has_value() ? *std::move(closed) : CaseOutput();
+    unended_.push_back(*std::exchange(open_, std::nullopt));
+  }
+  phase_ = Phase::kSuite;
+  Case& started = open_.emplace();
+  started.name = CleanName(printed);
+  started.started = now_;
+  started.started_unix_ns = unix_ns_;
+  started.failed_set_up = FailedSetUp();
+  if (const auto test = ledger_.Find(started.name); test.has_value()) {
+    if (ledger_.settled(*test)) {
+      repeats_ = true;
+    } else {
+      repeats_ = repeats_ || held_.contains(*test);
+      started.test = test;
+    }
+  }
+}
+
+void ProgramRun::OnTestEnd(const StreamEvent& event) {
+  if (!open_.has_value() && !unended_.empty()) {
+    open_ = std::move(unended_.back());
+    unended_.pop_back();
+  }
+  if (!open_.has_value()) {
+    if (!event.passed) {
+      suite_failed_ = true;
+      AddExtra("a case that ended twice", Outcome::kFailed,
+               "a case ended once more and had not passed; does a child "
+               "process of a test go on as GoogleTest?",
+               {});
+    }
+    return;
+  }
+  FinishEnded();
+  ended_ = *std::exchange(open_, std::nullopt);
+  ended_->passed = event.passed;
+  ended_->elapsed = event.elapsed;
+}
+
+void ProgramRun::OnPart(StreamEvent event) {
+  if (open_.has_value()) {
+    KeepPart(std::move(event), open_->parts);
+    return;
+  }
+  const auto word = slicer_.FindPart(event.file, event.line);
+  std::vector<PartResult> part;
+  KeepPart(std::move(event), part);
+  // One that the printer did not word as a skip is a failure until the end of
+  // its suite or program says that nothing failed.
+  const bool failed =
+      word == OutputSlicer::PartWord::kFailure ||
+      (word == OutputSlicer::PartWord::kNone && !IsSuccess(part.front()));
+  if (outside_.size() < kMaxParts) {
+    outside_.push_back({std::move(part.front()), phase_, suite_, failed});
+  }
+}
+
+void ProgramRun::OnSuiteEnd(const StreamEvent& event) {
+  FinishEnded();
+  const auto in_suite = [this](const Outside& outside) {
+    return outside.suite == suite_ && (outside.phase == Phase::kSuiteSetUp ||
+                                       outside.phase == Phase::kSuite);
+  };
+  if (!event.passed) {
+    ReportOutsideSuites();
+    if (!suite_failed_) {
+      AddExtra(absl::StrCat("suite ", suite_), Outcome::kFailed,
+               "GoogleTest says that the suite failed, though each of its "
+               "cases passed",
+               {});
+    }
+  }
+  outside_.erase(std::remove_if(outside_.begin(), outside_.end(), in_suite),
+                 outside_.end());
+  phase_ = Phase::kBetweenSuites;
+}
+
+void ProgramRun::OnProgramEnd(const StreamEvent& event) {
+  FinishEnded();
+  ++programs_ended_;
+  program_passed_ = program_passed_ && event.passed;
+  if (event.passed) {
+    // Skips and successes, whatever they were taken for.
+    for (Outside& outside : outside_) {
+      outside.failed = false;
+    }
+  } else {
+    ReportOutsideAll();
+  }
+  phase_ = Phase::kAfterTests;
+}
+
+void ProgramRun::FinishEnded() {
+  if (ended_.has_value()) {
+    FinishEnded(slicer_.in_case() ? slicer_.EndCase() : CaseOutput());
+  }
+}
+
+void ProgramRun::FinishEnded(CaseOutput output) {
+  Case done = *std::exchange(ended_, std::nullopt);
+  ended_until_.reset();
+  done.output = std::move(output);
+  Held held;
+  held.failed_set_up = done.failed_set_up;
+  Outcome outcome = Outcome::kFailed;
+  if (done.passed) {
+    outcome = Outcome::kPassed;
+  } else if (done.output.end_line == EndLine::kSkipped) {
+    outcome = done.failed_set_up.empty() ? Outcome::kSkipped : Outcome::kError;
+  } else {
+    held.undecided = done.output.end_line != EndLine::kFailed;
+  }
+  suite_failed_ = suite_failed_ || !IsGood(outcome);
+  held.result = ResultOf(done, outcome);
+  if (done.test.has_value()) {
+    SettleOrHold(*done.test, std::move(held));
+  } else if (outcome == Outcome::kFailed) {
+    AddExtra(ledger_.Find(done.name).has_value()
+                 ? absl::StrCat(done.name, ", started again")
+                 : absl::StrCat(done.name, ", which was not asked for"),
+             Outcome::kFailed, held.result.message, done.parts);
+  }
+}
+
+TestResult ProgramRun::ResultOf(Case& done, Outcome outcome) {
+  TestResult result;
+  result.outcome = outcome;
+  result.duration = done.elapsed;
+  result.started_unix_ns = done.started_unix_ns;
+  result.output = std::move(done.output.output);
+  result.health = Health();
+  if (outcome == Outcome::kError) {
+    result.message = done.failed_set_up;
+  } else if (outcome == Outcome::kFailed) {
+    DescribeFailure(done.parts, result);
+    if (result.message.empty()) {
+      result.message = "did not pass, and no assertion says why";
+    }
+  } else if (outcome == Outcome::kSkipped) {
+    DescribeSkip(done.parts, result);
+  }
+  return result;
+}
+
+void ProgramRun::SettleOrHold(std::size_t test, Held held) {
+  bad_seen_ = bad_seen_ || !IsGood(held.result.outcome);
+  const auto it = held_.find(test);
+  if (it != held_.end()) {
+    // One verdict for all its starts: the worst.
+    if (Badness(held.result.outcome) > Badness(it->second.result.outcome)) {
+      it->second = std::move(held);
+    }
+    return;
+  }
+  const bool may_repeat =
+      options_.repeats ||
+      (test < options_.repeated.size() && options_.repeated[test]);
+  // The unit's last waits for the program's end: properties, and whether
+  // something was left behind, are known then, and nothing waits for it.
+  const bool last = ledger_.left() == held_.size() + 1;
+  if (held.undecided || may_repeat || last) {
+    held_.emplace(test, std::move(held));
+  } else {
+    Settle(test, std::move(held.result));
+  }
+}
+
+void ProgramRun::Settle(std::size_t test, TestResult result) {
+  settled_any_ = true;
+  bad_seen_ = bad_seen_ || !IsGood(result.outcome);
+  ledger_.Settle(test, std::move(result));
+}
+
+std::optional<WorkerHealth> ProgramRun::Health() {
+  if (!health_.has_value() && read_health_) {
+    health_ = read_health_();
+  }
+  return health_;
+}
+
+std::string ProgramRun::FailedSetUp() const {
+  for (const Outside& outside : outside_) {
+    if (!outside.failed) {
+      continue;
+    }
+    if (outside.phase == Phase::kEnvironmentSetUp) {
+      return absl::StrCat("the environment's set-up failed: ",
+                          OneLine(outside.part.message));
+    }
+    if (outside.phase == Phase::kSuiteSetUp && outside.suite == suite_) {
+      return absl::StrCat("the set-up of ", suite_,
+                          " failed: ", OneLine(outside.part.message));
+    }
+  }
+  return {};
+}
+
+bool ProgramRun::ReportOutside(const std::function<bool(const Outside&)>& which,
+                               const std::string& what) {
+  std::vector<PartResult> parts;
+  for (Outside& outside : outside_) {
+    if (outside.failed && which(outside)) {
+      parts.push_back(outside.part);
+      outside.failed = false;
+    }
+  }
+  if (parts.empty()) {
+    return false;
+  }
+  AddExtra(what, Outcome::kError, "", parts);
+  return true;
+}
+
+void ProgramRun::ReportOutsideSuites() {
+  const auto report = [this](Phase phase, absl::string_view what) {
+    suite_failed_ |= ReportOutside(
+        [this, phase](const Outside& o) {
+          return o.phase == phase && o.suite == suite_;
+        },
+        absl::StrCat(what, " of ", suite_));
+  };
+  report(Phase::kSuiteSetUp, "set-up");
+  report(Phase::kSuite, "tear-down");
+}
+
+void ProgramRun::ReportOutsideAll() {
+  const auto report = [this](Phase phase, const std::string& what) {
+    outside_told_ |= ReportOutside(
+        [phase](const Outside& o) { return o.phase == phase; }, what);
+  };
+  report(Phase::kEnvironmentSetUp, "environment set-up");
+  report(Phase::kBetweenSuites, "environment tear-down");
+  outside_told_ |= ReportOutside([](const Outside&) { return true; },
+                                 "outside of its tests");
+}
+
+void ProgramRun::AddExtra(const std::string& what, Outcome outcome,
+                          std::string message,
+                          const std::vector<PartResult>& parts) {
+  bad_seen_ = true;
+  ExtraResult extra;
+  extra.name = absl::StrCat(options_.suite_name, ": ", what);
+  extra.result.outcome = outcome;
+  extra.result.started_unix_ns = unix_ns_;
+  extra.result.message = std::move(message);
+  DescribeFailure(parts, extra.result);
+  extra.result.output.head = slicer_.TakeOutside();
+  ledger_.Extra(std::move(extra));
+}
+
+}  // namespace paceline
