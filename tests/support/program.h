@@ -44,8 +44,8 @@ class ScratchDir {
 std::string ReadFile(const std::string& path);
 
 struct ProgramOptions {
-  std::vector<EnvEdit> env;
-  std::string working_directory;
+  std::vector<EnvEdit> env = {};
+  std::string working_directory = {};
   Duration limit = std::chrono::seconds(60);
 };
 

@@ -1,0 +1,56 @@
+// A fleet of real processes for tests: one coordinator and some agents over
+// TCP on loopback.
+
+#ifndef PACELINE_TESTS_SUPPORT_FLEET_H_
+#define PACELINE_TESTS_SUPPORT_FLEET_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/program.h"
+
+namespace paceline {
+
+// A coordinator on a free port of loopback.
+class CoordinatorProgram {
+ public:
+  // Fails the test when the coordinator does not come up. `arguments` follow
+  // `--listen`.
+  explicit CoordinatorProgram(std::vector<std::string> arguments = {});
+
+  // "tcp://127.0.0.1:PORT"
+  const std::string& endpoint() const { return endpoint_; }
+  Program& program() { return *program_; }
+
+ private:
+  std::unique_ptr<Program> program_;
+  std::string endpoint_;
+};
+
+// With agents "agent-0", "agent-1", … that have joined.
+class Fleet {
+ public:
+  struct Options {
+    std::size_t agents = 3;
+    int workers = 2;
+    std::vector<std::string> coordinator_arguments = {};
+    std::vector<std::string> agent_arguments = {};
+    ProgramOptions agent_options = {};
+  };
+
+  explicit Fleet(Options options);
+
+  const std::string& endpoint() const { return coordinator_.endpoint(); }
+  Program& coordinator() { return coordinator_.program(); }
+  Program& agent(std::size_t i) { return *agents_[i]; }
+
+ private:
+  CoordinatorProgram coordinator_;
+  std::vector<std::unique_ptr<Program>> agents_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_TESTS_SUPPORT_FLEET_H_
