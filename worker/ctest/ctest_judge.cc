@@ -1,0 +1,203 @@
+#include "worker/ctest/ctest_judge.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace paceline {
+namespace {
+
+constexpr absl::string_view kFilterFlag = "--gtest_filter=";
+constexpr char kRanNothing[] =
+    "(^|\n)\\[==========\\] Running 0 tests from 0 test";
+constexpr char kRanSomething[] = "(^|\n)\\[==========\\] Running [1-9]";
+
+const std::string* GtestFilter(const CtestTest& test) {
+  const auto found =
+      std::find_if(test.command.begin(), test.command.end(),
+                   [](const std::string& argument) {
+                     return absl::StartsWith(argument, kFilterFlag);
+                   });
+  return found == test.command.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> IfFiltered(const CtestTest& test,
+                                    std::string expression) {
+  std::vector<std::string> expressions;
+  if (GtestFilter(test) != nullptr) {
+    expressions.push_back(std::move(expression));
+  }
+  return expressions;
+}
+
+std::vector<std::string> TimeoutExpressions(const CtestTest& test) {
+  return test.timeout_after_match.has_value()
+             ? test.timeout_after_match->expressions
+             : std::vector<std::string>();
+}
+
+}  // namespace
+
+CtestJudge::Matcher::Matcher(absl::string_view property,
+                             const std::vector<std::string>& expressions,
+                             std::string& notes) {
+  entries_.reserve(expressions.size());
+  for (const std::string& expression : expressions) {
+    const absl::StatusOr<CMakeRegex> regex = CMakeRegex::Compile(expression);
+    if (regex.ok()) {
+      entries_.push_back({expression, CMakeRegexStream(*regex)});
+    } else {
+      absl::StrAppend(
+          &notes, property, " [", expression, "] is no expression of CMake's (",
+          regex.status().message(), "), and matches nothing, as in CTest.\n");
+    }
+  }
+}
+
+void CtestJudge::Matcher::Feed(absl::string_view text) {
+  for (Entry& entry : entries_) {
+    entry.stream.Feed(text);
+  }
+}
+
+bool CtestJudge::Matcher::matched() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.stream.matched(); });
+}
+
+const std::string* CtestJudge::Matcher::FirstMatch() {
+  for (Entry& entry : entries_) {
+    if (entry.stream.MatchesAtEnd()) {
+      return &entry.expression;
+    }
+  }
+  return nullptr;
+}
+
+CtestJudge::CtestJudge(const CtestTest& test)
+    : test_(test),
+      pass_("PASS_REGULAR_EXPRESSION", test.pass_expressions, notes_),
+      fail_("FAIL_REGULAR_EXPRESSION", test.fail_expressions, notes_),
+      skip_("SKIP_REGULAR_EXPRESSION", test.skip_expressions, notes_),
+      timeout_("TIMEOUT_AFTER_MATCH", TimeoutExpressions(test), notes_),
+      ran_nothing_("", IfFiltered(test, kRanNothing), notes_),
+      ran_something_("", IfFiltered(test, kRanSomething), notes_),
+      reads_output_(!pass_.empty() || !fail_.empty() || !skip_.empty() ||
+                    !timeout_.empty() || !ran_nothing_.empty()) {}
+
+// CTest matches lines that it put together again: each ends in a newline, the
+// last one too; a NUL ends a line, and carriage returns before an end are
+// gone, but for those at the end of the output.
+void CtestJudge::OnOutput(absl::string_view bytes) {
+  if (!reads_output_) {
+    return;
+  }
+  std::string text;
+  text.reserve(bytes.size() + held_returns_);
+  for (const char c : bytes) {
+    if (c == '\r') {
+      ++held_returns_;
+      in_line_ = true;
+    } else if (c == '\n' || c == '\0') {
+      held_returns_ = 0;
+      text += '\n';
+      in_line_ = false;
+    } else {
+      text.append(std::exchange(held_returns_, 0), '\r');
+      text += c;
+      in_line_ = true;
+    }
+  }
+  Feed(text);
+}
+
+void CtestJudge::Feed(absl::string_view text) {
+  pass_.Feed(text);
+  fail_.Feed(text);
+  skip_.Feed(text);
+  timeout_.Feed(text);
+  ran_nothing_.Feed(text);
+  ran_something_.Feed(text);
+}
+
+bool CtestJudge::TakeTimeoutMatch() {
+  if (timeout_taken_ || !timeout_.matched()) {
+    return false;
+  }
+  timeout_taken_ = true;
+  return true;
+}
+
+void CtestJudge::Settle(WaitStatus status, TestResult& result) {
+  if (reads_output_ && in_line_) {
+    Feed(std::string(std::exchange(held_returns_, 0), '\r') + "\n");
+    in_line_ = false;
+  }
+  result.details = notes_;
+  if (status.signaled()) {
+    result.outcome = Outcome::kCrashed;
+    result.message = Describe(status);
+    return;
+  }
+  if (const std::string* expression = skip_.FirstMatch();
+      expression != nullptr) {
+    result.outcome = Outcome::kSkipped;
+    result.message =
+        absl::StrCat("SKIP_REGULAR_EXPRESSION matched [", *expression, "]");
+    return;
+  }
+  if (test_.skip_return_code == status.exit_code()) {
+    result.outcome = Outcome::kSkipped;
+    result.message = absl::StrCat("SKIP_RETURN_CODE=", status.exit_code());
+    return;
+  }
+  std::string why;
+  const bool success = Succeeded(status, why);
+  if (success == test_.will_fail) {
+    result.outcome = Outcome::kFailed;
+    result.message =
+        success ? "succeeded, but WILL_FAIL says that it must not" : why;
+    return;
+  }
+  if (success && RanNothing()) {
+    // Green in CTest, though nothing was tested.
+    result.outcome = Outcome::kNotRun;
+    result.message = absl::StrCat(
+        "the program has no test for ", *GtestFilter(test_),
+        "; it has changed since its tests were listed: build again");
+    return;
+  }
+  result.outcome = Outcome::kPassed;
+}
+
+bool CtestJudge::Succeeded(WaitStatus status, std::string& why) {
+  if (const std::string* expression = fail_.FirstMatch();
+      expression != nullptr) {
+    why = absl::StrCat("FAIL_REGULAR_EXPRESSION matched [", *expression, "]");
+    return false;
+  }
+  if (!test_.pass_expressions.empty()) {
+    if (pass_.FirstMatch() == nullptr) {
+      why = absl::StrCat("PASS_REGULAR_EXPRESSION did not match [",
+                         test_.pass_expressions.front(), "]");
+      if (test_.pass_expressions.size() > 1) {
+        absl::StrAppend(&why, " nor ", test_.pass_expressions.size() - 1,
+                        " more");
+      }
+      return false;
+    }
+    return true;
+  }
+  why = Describe(status);
+  return status.exit_code() == 0;
+}
+
+bool CtestJudge::RanNothing() {
+  return ran_nothing_.FirstMatch() != nullptr &&
+         ran_something_.FirstMatch() == nullptr;
+}
+
+}  // namespace paceline

@@ -1,0 +1,45 @@
+// A test's program, from its start to its end.
+//
+// Kept lean: for a program that ends at once, what is done here is most of
+// what a test costs. No thread, no file, no look at /proc unless something
+// has to be killed.
+
+#ifndef PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
+#define PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/os/subprocess.h"
+#include "worker/lib/worker.h"
+
+namespace paceline {
+
+struct CtestProcessEnd {
+  WaitStatus status;
+  // Something of it still held its output when it was gone.
+  bool leaked = false;
+  // Ended by us, since this worker is to leave.
+  bool terminated = false;
+  // The agent asked to stop after this test.
+  bool stop = false;
+};
+
+struct CtestProcessOptions {
+  // Whether what holds the output of a program that is gone is ended.
+  bool end_leaked = true;
+  // Standard output and error, merged as they come.
+  std::function<void(absl::string_view)> on_output;
+};
+
+// Runs `spec`, whose descriptors are set here, to its end.
+//
+// Returns what Spawn says when it cannot be started.
+absl::StatusOr<CtestProcessEnd> RunCtestProcess(
+    SpawnSpec& spec, const CtestProcessOptions& options,
+    UnitReporter& reporter);
+
+}  // namespace paceline
+
+#endif  // PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
