@@ -63,7 +63,7 @@ class ProgramProcess {
   void KillStrays() const;
   bool OutputClosed() const { return !output_.valid(); }
 
-  const SystemClock clock_;
+  SystemClock clock_;
   Child child_;
   std::optional<StreamServer> server_;
   Fd output_;

@@ -139,7 +139,7 @@ void ProgramRun::OnTestStart(const StreamEvent& event) {
     unended_.push_back(*std::exchange(open_, std::nullopt));
   }
   phase_ = Phase::kSuite;
-  Case& started = open_.emplace();
+  Case& started = open_.emplace(Case());
   started.name = CleanName(printed);
   started.started = now_;
   started.started_unix_ns = unix_ns_;
