@@ -1,0 +1,101 @@
+// Stand-ins for the agent behind a runner and for the client behind a
+// discovery, which remember what they are told.
+
+#ifndef PACELINE_TESTS_UNIT_CTEST_FAKES_H_
+#define PACELINE_TESTS_UNIT_CTEST_FAKES_H_
+
+#include <sys/eventfd.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/fd.h"
+#include "worker/discovery/discovery.h"
+#include "worker/lib/worker.h"
+
+namespace paceline {
+
+class RecordingSink final : public DiscoverySink {
+ public:
+  SuiteIndex AddSuite(SuiteSpec suite) override {
+    suites.push_back(std::move(suite));
+    return static_cast<SuiteIndex>(suites.size() - 1);
+  }
+  void AddTest(TestSpec test) override { tests.push_back(std::move(test)); }
+  void AddError(DiscoveryError error) override {
+    errors.push_back(std::move(error));
+  }
+  bool cancelled() const override { return false; }
+
+  // Of that name; there must be one.
+  const TestSpec& Test(const std::string& name) const {
+    for (const TestSpec& test : tests) {
+      if (test.name == name) {
+        return test;
+      }
+    }
+    PACELINE_CHECK(!"a test of that name");
+  }
+
+  std::vector<SuiteSpec> suites;
+  std::vector<TestSpec> tests;
+  std::vector<DiscoveryError> errors;
+};
+
+class RecordingReporter final : public UnitReporter {
+ public:
+  RecordingReporter() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    PACELINE_CHECK(wake_.valid());
+  }
+
+  // Shows from now on, and wakes a runner that waits.
+  void RequestStop() {
+    stop_ = true;
+    Wake();
+  }
+  void Terminate() {
+    terminating_ = true;
+    Wake();
+  }
+
+  // UnitReporter
+  void TestStarted(std::uint32_t test) override {
+    started.push_back(test);
+    if (on_started) {
+      on_started(test);
+    }
+  }
+  void TestFinished(std::uint32_t test, TestResult result) override {
+    PACELINE_CHECK(results.emplace(test, std::move(result)).second);
+  }
+  void TestDeadline(std::uint32_t test, Duration timeout) override {
+    deadlines[test].push_back(timeout);
+  }
+  void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
+  bool StopRequested() override { return stop_; }
+  bool Terminating() const override { return terminating_; }
+  int wake_fd() const override { return wake_.get(); }
+
+  // Called while the test is about to start.
+  std::function<void(std::uint32_t)> on_started;
+  std::vector<std::uint32_t> started;
+  std::map<std::uint32_t, TestResult> results;
+  std::map<std::uint32_t, std::vector<Duration>> deadlines;
+  std::vector<ExtraResult> extras;
+
+ private:
+  void Wake() { eventfd_write(wake_.get(), 1); }
+
+  Fd wake_;
+  bool stop_ = false;
+  bool terminating_ = false;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_TESTS_UNIT_CTEST_FAKES_H_

@@ -1,0 +1,273 @@
+#include "worker/ctest/listing.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace paceline {
+namespace {
+
+using Json = nlohmann::json;
+
+// Absurd numbers in a project's files must not overflow ours.
+constexpr double kLongestTimeout = 1e8;
+constexpr std::uint64_t kMostSlots = 1'000'000;
+
+std::string AsString(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::vector<std::string> AsStrings(const Json& value) {
+  std::vector<std::string> strings;
+  if (value.is_array()) {
+    strings.reserve(value.size());
+    for (const Json& entry : value) {
+      if (entry.is_string()) {
+        strings.push_back(entry.get<std::string>());
+      }
+    }
+  } else if (value.is_string()) {
+    strings.push_back(value.get<std::string>());
+  }
+  return strings;
+}
+
+bool AsBool(const Json& value) {
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::uint32_t AsCount(const Json& value) {
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
+    return 0;
+  }
+  return static_cast<std::uint32_t>(
+      std::min(value.get<std::uint64_t>(), kMostSlots));
+}
+
+Duration AsSeconds(const Json& value) {
+  return FromSeconds(value.is_number()
+                         ? std::clamp(value.get<double>(), 0.0, kLongestTimeout)
+                         : 0);
+}
+
+// The member `name` of an object, or null.
+const Json& Member(const Json& object, const char* name) {
+  static const Json* const null = new Json();
+  const auto found = object.find(name);
+  return found == object.end() ? *null : *found;
+}
+
+std::vector<std::vector<ResourceNeed>> AsResourceGroups(const Json& value) {
+  std::vector<std::vector<ResourceNeed>> groups;
+  for (const Json& group : value) {
+    std::vector<ResourceNeed>& needs = groups.emplace_back();
+    for (const Json& need : Member(group, "requirements")) {
+      needs.push_back(
+          {AsString(Member(need, ".type")), AsCount(Member(need, "slots"))});
+    }
+  }
+  return groups;
+}
+
+void SetNumbers(const std::string& name, const Json& value,
+                ListedTest& listed) {
+  if (name == "TIMEOUT") {
+    listed.timeout = AsSeconds(value);
+  } else if (name == "PROCESSORS") {
+    listed.constraints.slots = std::max(AsCount(value), 1U);
+  } else if (name == "SKIP_RETURN_CODE" && value.is_number_integer()) {
+    // None but these can be seen of an exit status.
+    const auto code = value.get<std::int64_t>();
+    if (code >= 0 && code <= std::numeric_limits<std::uint8_t>::max()) {
+      listed.test.skip_return_code = static_cast<int>(code);
+    }
+  }
+}
+
+void SetConstraint(const std::string& name, const Json& value,
+                   Constraints& constraints) {
+  if (name == "RUN_SERIAL") {
+    constraints.serial = AsBool(value);
+  } else if (name == "RESOURCE_LOCK") {
+    constraints.locks = AsStrings(value);
+  } else if (name == "RESOURCE_GROUPS") {
+    constraints.resource_groups = AsResourceGroups(value);
+  } else if (name == "FIXTURES_REQUIRED") {
+    constraints.fixtures_required = AsStrings(value);
+  } else if (name == "FIXTURES_SETUP") {
+    constraints.fixtures_setup = AsStrings(value);
+  } else if (name == "FIXTURES_CLEANUP") {
+    constraints.fixtures_cleanup = AsStrings(value);
+  }
+}
+
+// Of properties that have no meaning here, like COST and MEASUREMENT, nothing
+// is kept.
+void SetProperty(const std::string& name, const Json& value,
+                 ListedTest& listed) {
+  CtestTest& test = listed.test;
+  if (name == "WORKING_DIRECTORY") {
+    test.working_directory = AsString(value);
+  } else if (name == "ENVIRONMENT") {
+    test.environment = AsStrings(value);
+  } else if (name == "ENVIRONMENT_MODIFICATION") {
+    test.environment_modification = AsStrings(value);
+  } else if (name == "PASS_REGULAR_EXPRESSION") {
+    test.pass_expressions = AsStrings(value);
+  } else if (name == "FAIL_REGULAR_EXPRESSION") {
+    test.fail_expressions = AsStrings(value);
+  } else if (name == "SKIP_REGULAR_EXPRESSION") {
+    test.skip_expressions = AsStrings(value);
+  } else if (name == "REQUIRED_FILES") {
+    test.required_files = AsStrings(value);
+  } else if (name == "TIMEOUT_AFTER_MATCH") {
+    test.timeout_after_match = CtestTimeoutAfterMatch{
+        AsSeconds(Member(value, "timeout")), AsStrings(Member(value, "regex"))};
+  } else if (name == "WILL_FAIL") {
+    test.will_fail = AsBool(value);
+  } else if (name == "DISABLED") {
+    listed.disabled = AsBool(value);
+  } else if (name == "LABELS") {
+    listed.labels = AsStrings(value);
+  } else if (name == "DEPENDS") {
+    listed.depends = AsStrings(value);
+  } else {
+    SetNumbers(name, value, listed);
+    SetConstraint(name, value, listed.constraints);
+  }
+}
+
+// Takes the parts of a listing as they are parsed.
+class ListingReader {
+ public:
+  explicit ListingReader(const std::function<bool(ListedTest)>& take)
+      : take_(take) {}
+
+  // nlohmann's parser callback: returning false drops what was parsed.
+  bool OnEvent(int depth, Json::parse_event_t event, Json& parsed);
+
+  bool stopped() const { return stopped_; }
+  // Of the whole listing; absent until it was seen.
+  std::optional<std::uint32_t> version() const { return version_; }
+
+ private:
+  struct Node {
+    std::uint32_t file = 0;
+    std::uint32_t line = 0;
+  };
+
+  void TakeTest(const Json& parsed);
+
+  const std::function<bool(ListedTest)>& take_;
+  std::string top_;     // the outermost key
+  std::string second_;  // the key below it
+  std::vector<std::string> files_;
+  std::vector<Node> nodes_;
+  std::optional<std::uint32_t> version_;
+  bool stopped_ = false;
+};
+
+bool ListingReader::OnEvent(int depth, Json::parse_event_t event,
+                            Json& parsed) {
+  using Event = Json::parse_event_t;
+  if (event == Event::key) {
+    if (depth == 1) {
+      top_ = AsString(parsed);
+    } else if (depth == 2) {
+      second_ = AsString(parsed);
+    }
+    return true;
+  }
+  if (event == Event::object_end && depth == 2 && top_ == "tests") {
+    TakeTest(parsed);
+    return false;
+  }
+  if (event == Event::object_end && depth == 1 && top_ == "version") {
+    version_ = AsCount(Member(parsed, "major"));
+    return false;
+  }
+  if (depth == 3 && top_ == "backtraceGraph") {
+    if (event == Event::object_end && second_ == "nodes") {
+      nodes_.push_back(
+          {AsCount(Member(parsed, "file")), AsCount(Member(parsed, "line"))});
+      return false;
+    }
+    if (event == Event::value && second_ == "files") {
+      files_.push_back(AsString(parsed));
+      return false;
+    }
+  }
+  return true;
+}
+
+void ListingReader::TakeTest(const Json& parsed) {
+  ListedTest listed;
+  listed.name = AsString(Member(parsed, "name"));
+  if (listed.name.empty() || stopped_) {
+    return;
+  }
+  listed.test.command = AsStrings(Member(parsed, "command"));
+  for (const Json& property : Member(parsed, "properties")) {
+    SetProperty(AsString(Member(property, "name")), Member(property, "value"),
+                listed);
+  }
+  listed.test.sets_up_fixture = !listed.constraints.fixtures_setup.empty();
+  const Json& backtrace = Member(parsed, "backtrace");
+  if (const std::uint32_t at = AsCount(backtrace);
+      backtrace.is_number_integer() && at < nodes_.size() &&
+      nodes_[at].file < files_.size()) {
+    listed.file = files_[nodes_[at].file];
+    listed.line = nodes_[at].line;
+  }
+  stopped_ = !take_(std::move(listed));
+}
+
+// Moves `in` to the line with which a listing begins.
+bool FindStart(std::ifstream& in) {
+  std::string line;
+  for (std::streampos start = in.tellg(); std::getline(in, line);
+       start = in.tellg()) {
+    if (line == "{") {
+      in.seekg(start);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::Status ReadCtestListing(const std::string& path,
+                              const std::function<bool(ListedTest)>& take) {
+  std::ifstream in(path, std::ios::binary);
+  if (!FindStart(in)) {
+    return absl::DataLossError("it printed no list of tests");
+  }
+  ListingReader reader(take);
+  const Json rest = Json::parse(
+      in,
+      [&reader](int depth, Json::parse_event_t event, Json& parsed) {
+        return reader.OnEvent(depth, event, parsed);
+      },
+      /*allow_exceptions=*/false);
+  if (reader.stopped()) {
+    return absl::OkStatus();
+  }
+  if (rest.is_discarded() || !reader.version().has_value()) {
+    return absl::DataLossError(
+        "the list of tests that it printed is not whole");
+  }
+  if (*reader.version() != 1) {
+    return absl::UnimplementedError(
+        absl::StrCat("its list of tests has version ", *reader.version(),
+                     ", and only version 1 is known here"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace paceline

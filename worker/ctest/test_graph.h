@@ -1,0 +1,59 @@
+// What the tests of one listing say of each other: names, order and fixtures.
+//
+// A listing has names more than once, and in DEPENDS both what the project
+// wrote and what ctest added for fixtures. This sorts both out, holding no
+// more of a test than its names.
+
+#ifndef PACELINE_WORKER_CTEST_TEST_GRAPH_H_
+#define PACELINE_WORKER_CTEST_TEST_GRAPH_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "worker/ctest/listing.h"
+
+namespace paceline {
+
+class TestGraph {
+ public:
+  // All tests are added, in order, before anything below is asked.
+  void Add(const ListedTest& listed);
+
+  std::size_t size() const { return size_; }
+
+  // The name, unique in its suite, of the `occurrence`th test (from 1) that
+  // the listing calls `name`.
+  std::string UniqueName(const std::string& name,
+                         std::uint32_t occurrence) const;
+
+  // Unique names of the tests that DEPENDS makes `listed` wait for; without
+  // those that its fixtures make it wait for anyway.
+  std::vector<std::string> After(const ListedTest& listed) const;
+
+  // Names along a cycle of DEPENDS, the first one again at the end; empty if
+  // there is none. With a cycle ctest runs no test at all.
+  std::vector<std::string> FindCycle() const;
+
+ private:
+  using Names = absl::flat_hash_set<std::string>;
+
+  bool ExplainedByFixture(const Constraints& constraints,
+                          const std::string& name) const;
+
+  std::size_t size_ = 0;
+  // How many tests have a name.
+  absl::flat_hash_map<std::string, std::uint32_t> names_;
+  // Of tests that depend on others, in the listing's order.
+  std::vector<std::string> dependents_;
+  absl::flat_hash_map<std::string, std::vector<std::string>> depends_;
+  // By fixture.
+  absl::flat_hash_map<std::string, Names> setups_;
+  absl::flat_hash_map<std::string, Names> users_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_WORKER_CTEST_TEST_GRAPH_H_
