@@ -63,11 +63,6 @@ void CtestJudge::Matcher::Feed(absl::string_view text) {
   }
 }
 
-bool CtestJudge::Matcher::matched() const {
-  return std::any_of(entries_.begin(), entries_.end(),
-                     [](const Entry& entry) { return entry.stream.matched(); });
-}
-
 const std::string* CtestJudge::Matcher::FirstMatch() {
   for (Entry& entry : entries_) {
     if (entry.stream.MatchesAtEnd()) {
@@ -118,17 +113,23 @@ void CtestJudge::Feed(absl::string_view text) {
   pass_.Feed(text);
   fail_.Feed(text);
   skip_.Feed(text);
-  timeout_.Feed(text);
   ran_nothing_.Feed(text);
   ran_something_.Feed(text);
+  if (timeout_.empty() || timeout_matched_) {
+    return;
+  }
+  // CTest looks at the end of each line, as though the output ended there.
+  for (std::size_t end = text.find('\n'); end != text.npos && !timeout_matched_;
+       end = text.find('\n')) {
+    timeout_.Feed(text.substr(0, end + 1));
+    text.remove_prefix(end + 1);
+    timeout_matched_ = timeout_.FirstMatch() != nullptr;
+  }
+  timeout_.Feed(text);
 }
 
 bool CtestJudge::TakeTimeoutMatch() {
-  if (timeout_taken_ || !timeout_.matched()) {
-    return false;
-  }
-  timeout_taken_ = true;
-  return true;
+  return timeout_matched_ && !std::exchange(timeout_taken_, true);
 }
 
 void CtestJudge::Settle(WaitStatus status, TestResult& result) {

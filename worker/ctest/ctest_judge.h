@@ -29,7 +29,8 @@ class CtestJudge {
   // The next piece of standard output and error.
   void OnOutput(absl::string_view bytes);
 
-  // Whether an expression of TIMEOUT_AFTER_MATCH was found. True once.
+  // Whether an expression of TIMEOUT_AFTER_MATCH was found in the lines so
+  // far. True once.
   bool TakeTimeoutMatch();
 
   // The program ended by itself, and its output is complete. Sets outcome,
@@ -47,7 +48,6 @@ class CtestJudge {
 
     bool empty() const { return entries_.empty(); }
     void Feed(absl::string_view text);
-    bool matched() const;
     // The first expression, in the property's order, that matches the text
     // that ends here; nullptr if none does.
     const std::string* FirstMatch();
@@ -76,6 +76,7 @@ class CtestJudge {
   Matcher ran_nothing_;
   Matcher ran_something_;
   const bool reads_output_;
+  bool timeout_matched_ = false;
   bool timeout_taken_ = false;
   // Carriage returns that may yet turn out to end a line.
   std::size_t held_returns_ = 0;
