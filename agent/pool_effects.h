@@ -1,0 +1,63 @@
+// What WorkerPool does to the world, as an interface.
+//
+// The real one is PoolThread's (agent/pool_thread.cc), over a warden and
+// sockets; tests record. Except where a value is returned, a call only begins
+// something: its end comes back as an event of WorkerPool.
+
+#ifndef PACELINE_AGENT_POOL_EFFECTS_H_
+#define PACELINE_AGENT_POOL_EFFECTS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/pool_queue.h"
+#include "common/model/worker_health.h"
+#include "worker/protocol/messages.h"
+
+namespace paceline {
+
+// Unique in the agent's life; what people read as "worker 17". Never zero.
+enum class WorkerId : std::uint32_t {};
+
+// How a worker is started. What is at its descriptors is the same for all: its
+// socket at 3, a pipe that keeps the last output at 1 and 2.
+struct WorkerLaunch {
+  std::vector<std::string> argv;
+  // The whole environment, "NAME=value" each.
+  std::vector<std::string> env;
+  // Empty: the agent's.
+  std::string working_directory;
+
+  friend bool operator==(const WorkerLaunch&, const WorkerLaunch&) = default;
+};
+
+class PoolEffects {
+ public:
+  virtual ~PoolEffects() = default;
+
+  // Answered by OnWorkerSpawned or OnSpawnFailed.
+  virtual void Spawn(WorkerId worker, const WorkerLaunch& launch) = 0;
+  virtual void Send(WorkerId worker, const ToWorker& message) = 0;
+  // To the worker and all that it left anywhere. A no-op once it has ended.
+  virtual void SignalTree(WorkerId worker, int signal) = 0;
+  // Where every thread of the tree stands; answered by OnTreeDescribed.
+  virtual void DescribeTree(WorkerId worker) = 0;
+  // Nothing more is wanted of this worker; its socket and pipe may be closed.
+  virtual void CloseWorker(WorkerId worker) = 0;
+
+  // `own` with the readings of the processes below the worker added.
+  virtual WorkerHealth AddTree(WorkerId worker, const WorkerHealth& own) = 0;
+
+  // A fresh directory for a unit; empty when it is removed, and with all that
+  // is in it.
+  virtual absl::StatusOr<std::string> MakeTempDir(const Token& token) = 0;
+  virtual void RemoveTempDir(const std::string& path) = 0;
+
+  virtual void Emit(PoolEvent event) = 0;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_AGENT_POOL_EFFECTS_H_

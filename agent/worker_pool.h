@@ -1,0 +1,247 @@
+// WorkerPool: what happens to units and workers on one host.
+//
+// Units come from the session, one lease each; workers are processes that
+// serve one suite of one run. The pool puts units on warm workers, watches the
+// clock of each test, decides what a worker's death means and to whom it is
+// charged, lets the rest of a unit go on in a fresh worker, and replaces
+// workers at the end of a unit when a soft ceiling was reached.
+//
+// A pure state machine: events with their time come in, effects go out through
+// PoolEffects. It reads no clock, no /proc and no socket.
+
+#ifndef PACELINE_AGENT_WORKER_POOL_H_
+#define PACELINE_AGENT_WORKER_POOL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "agent/pool_effects.h"
+#include "agent/pool_queue.h"
+#include "agent/recycle_policy.h"
+#include "agent/unit_progress.h"
+#include "common/base/clock.h"
+#include "common/model/worker_limits.h"
+#include "common/os/subprocess.h"
+#include "worker/protocol/messages.h"
+
+namespace paceline {
+
+// How workers are started and how long they are waited for.
+struct WorkerPoolParameters {
+  // Workers that may live at once; one that leaves and one that warms up to
+  // replace it may overlap.
+  std::uint32_t slots = 1;
+  // The paceline program, for workers of the built-in runners.
+  std::string program = "/proc/self/exe";
+  // The base environment of workers, "NAME=value" each.
+  std::vector<std::string> env;
+  // Makes PACELINE_WORKER_ID unique on the host.
+  std::string instance;
+  // Output kept per test.
+  std::uint64_t output_limit = 1024 * 1024;
+  // A worker that has not said hello by then never will.
+  Duration hello_bound = std::chrono::seconds(30);
+  // From a request to leave to TERM, and from TERM to KILL.
+  Duration kill_grace = std::chrono::seconds(3);
+  // A description of the tree that takes longer is done without.
+  Duration describe_bound = std::chrono::seconds(4);
+  // What outlives KILL by this is given up.
+  Duration reap_bound = std::chrono::seconds(10);
+  // Silence between tests of a unit, set-up and tear-down of scopes included;
+  // the unit's largest timeout if that is longer.
+  Duration between_tests = std::chrono::minutes(10);
+  // A test that runs this long is logged.
+  Duration slow_warning = std::chrono::seconds(60);
+  std::uint32_t max_recycles_per_minute = 120;
+};
+
+// The end of a worker's process.
+struct WorkerDeath {
+  // Absent when the warden was lost with it; `reason` says so then.
+  std::optional<WaitStatus> status;
+  std::string reason;
+  // The end of what it wrote to its standard output and error.
+  std::string last_output;
+};
+
+class WorkerPool {
+ public:
+  WorkerPool(WorkerPoolParameters parameters, const WorkerLimits& limits,
+             PoolEffects& effects);
+
+  void OnCommand(Instant now, const PoolCommand& command);
+
+  // `sentence` names the program and what was wrong.
+  void OnSpawnFailed(Instant now, WorkerId worker, absl::string_view sentence);
+  void OnWorkerMessage(Instant now, WorkerId worker, FromWorker message);
+  // The worker's bytes are no message; nothing more is read from it.
+  void OnProtocolError(Instant now, WorkerId worker,
+                       const absl::Status& status);
+  // The worker closed its socket; its end should follow.
+  void OnWorkerClosed(Instant now, WorkerId worker);
+  void OnTreeDescribed(Instant now, WorkerId worker, std::string stacks);
+  // All that the worker had written has come in as messages before.
+  void OnWorkerExited(Instant now, WorkerId worker, const WorkerDeath& death);
+
+  void OnTick(Instant now);
+  std::optional<Instant> next_deadline() const;
+
+ private:
+  // Why a worker is being ended.
+  enum class Cause {
+    kNone,
+    kLeaving,     // nothing is wrong: asked to shut down
+    kTimedOut,    // its test is over its time
+    kStopped,     // its unit was stopped, and the grace is over
+    kDrained,     // its unit outlived the drain
+    kMisbehaved,  // it broke the protocol
+  };
+  // How far its ending has come; the next follows at the worker's deadline.
+  enum class Stage { kAsked, kDescribing, kTerminated, kKilled };
+
+  struct Worker {
+    WorkerId id{};
+    SuiteKey key;
+    std::shared_ptr<const SuiteSpec> suite;
+    std::optional<Instant> hello_at;
+    bool tests_in_children = false;
+    std::uint64_t last_request = 0;
+    std::uint32_t units_served = 0;
+    // What it runs, or will run when it has said hello.
+    std::optional<Token> unit;
+    // To be replaced, and so given nothing more.
+    bool retiring = false;
+    // Warms up in the place of this one.
+    std::optional<WorkerId> replaces;
+    // Leaves as soon as it is idle.
+    bool run_over = false;
+    bool closed = false;
+    Instant idle_since;
+
+    Cause cause = Cause::kNone;
+    Stage stage = Stage::kAsked;
+    std::string cause_text;
+    std::string stacks;
+    Duration grace{};
+    // Of hello, of the end that must follow a closed socket, or of the stage.
+    std::optional<Instant> deadline;
+    // What it still said of its test while being ended.
+    std::optional<TestResult> reported;
+    // A test it began after that; not run, as far as anybody is told.
+    std::optional<std::size_t> begun_in_vain;
+  };
+
+  struct Unit {
+    explicit Unit(Lease lease) : progress(std::move(lease)) {}
+
+    UnitProgress progress;
+    std::shared_ptr<const SuiteSpec> suite;
+    std::optional<WorkerId> worker;
+    WorkerId last_worker{};
+    std::string temp_dir;
+    // Workers in a row that died without finishing a test of it.
+    std::uint32_t barren = 0;
+    // A worker ended it early once already.
+    bool cut_short = false;
+    // Nothing more of it is started.
+    bool stopping = false;
+    std::string stop_reason;
+    std::optional<Instant> stop_at;
+    // When silence between tests becomes a fault.
+    std::optional<Instant> quiet_until;
+    std::uint32_t extras = 0;
+    UnitEnd end;
+  };
+
+  // Commands.
+  void Start(Instant now, const PoolStart& start);
+  void Stop(Instant now, const PoolStop& stop);
+  void EndRun(Instant now, const RunId& run);
+  void Drain(Instant now, const PoolDrain& drain);
+  void EndDrain(Instant now);
+
+  // Units on workers.
+  void Place(Instant now, Unit& unit, bool fresh_only);
+  Worker* FindFree(const SuiteKey& key, bool fresh_only);
+  void MakeRoom(Instant now);
+  Worker& SpawnWorker(Instant now, const SuiteKey& key,
+                      std::shared_ptr<const SuiteSpec> suite);
+  void SendUnit(Instant now, Worker& worker, Unit& unit);
+  void Detach(Instant now, Unit& unit);
+  void SetIdle(Instant now, Worker& worker);
+  // Whether the unit's next step is its end or another worker.
+  void Continue(Instant now, Token token);
+  void EndUnit(Token token);
+  void FailRest(Unit& unit, WorkerId worker, absl::string_view sentence,
+                absl::string_view details);
+  void ExpectTest(Instant now, Unit& unit);
+
+  // What workers say.
+  void OnHello(Instant now, Worker& worker, const WorkerHello& message);
+  void OnRefused(Instant now, Worker& worker,
+                 const WorkerSuiteRefused& message);
+  void OnTestStarted(Instant now, Worker& worker,
+                     const WorkerTestStarted& message);
+  void OnTestDeadline(Instant now, Worker& worker,
+                      const WorkerTestDeadline& message);
+  void OnTestFinished(Instant now, Worker& worker, WorkerTestFinished message);
+  void OnUnitFinished(Instant now, Worker& worker, WorkerUnitFinished message);
+  // The same from a worker that is being ended.
+  void OnLastWords(Worker& worker, FromWorker message);
+  void Refuse(Instant now, Worker& worker, absl::string_view sentence);
+  void Violation(Instant now, Worker& worker, absl::string_view what);
+  void TakeExtras(Unit& unit, WorkerId worker, WorkerUnitFinished& message);
+
+  // What is due of a unit on a worker.
+  void LookAtUnit(Instant now, Worker& worker, Unit& unit);
+
+  // Endings.
+  void Leave(Instant now, Worker& worker);
+  void End(Instant now, Worker& worker, Cause cause, std::string text,
+           Duration grace);
+  void Terminate(Instant now, Worker& worker);
+  void Kill(Instant now, Worker& worker);
+  void OnStageDue(Instant now, Worker& worker);
+  void OnTimeout(Instant now, Worker& worker, const Unit& unit);
+  void Retire(Instant now, Worker& worker, const RecycleReason& reason);
+  void OnReplacementSettled(Instant now, const Worker& replacement);
+  // Charges the death of `worker` to what it ran.
+  void Charge(Instant now, const Worker& worker, const WorkerDeath& death,
+              Unit& unit);
+  void ChargeRunning(Instant now, const Worker& worker,
+                     const WorkerDeath& death, Unit& unit);
+  void OnBarrenDeath(const Worker& worker, const WorkerDeath& death,
+                     absl::string_view what, Unit& unit);
+
+  void EmitAttempt(const Unit& unit, WorkerId worker, std::size_t index,
+                   TestResult result);
+  void EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra);
+  void EmitNote(const RunId& run, std::string text);
+  void TellIfEmpty();
+
+  Worker* FindWorker(WorkerId id);
+  Unit* UnitOf(const Worker& worker);
+
+  WorkerPoolParameters parameters_;
+  RecyclePolicy policy_;
+  PoolEffects& effects_;
+  std::uint32_t last_worker_ = 0;
+  absl::btree_map<WorkerId, std::unique_ptr<Worker>> workers_;
+  absl::btree_map<Token, std::unique_ptr<Unit>> units_;
+  // Suites that a worker refused, with its sentence: the next would too.
+  absl::btree_map<SuiteKey, std::string> refused_;
+  bool draining_ = false;
+  bool drain_over_ = false;
+  bool empty_told_ = false;
+  std::optional<Instant> drain_at_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_AGENT_WORKER_POOL_H_

@@ -1,0 +1,287 @@
+// WorkerPool: how workers end, by themselves or by us, and who is charged.
+
+#include <csignal>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "agent/worker_pool.h"
+#include "common/base/log.h"
+
+namespace paceline {
+namespace {
+
+// Workers in a row that die without finishing a test of the unit, before its
+// rest is given up.
+constexpr std::uint32_t kMaxBarren = 3;
+
+std::string HowItEnded(const WorkerDeath& death) {
+  if (!death.status.has_value()) {
+    return death.reason;
+  }
+  return death.status->signaled()
+             ? Describe(*death.status)
+             : absl::StrCat("left with ", Describe(*death.status));
+}
+
+std::string Seconds(Duration duration) {
+  return absl::StrFormat("%.2f s",
+                         std::chrono::duration<double>(duration).count());
+}
+
+}  // namespace
+
+void WorkerPool::Leave(Instant now, Worker& worker) {
+  worker.cause = Cause::kLeaving;
+  worker.stage = Stage::kAsked;
+  worker.grace = parameters_.kill_grace;
+  worker.deadline = now + parameters_.kill_grace;
+  if (worker.hello_at.has_value()) {
+    effects_.Send(worker.id, WorkerShutdown{});
+  }
+  effects_.CloseWorker(worker.id);
+}
+
+void WorkerPool::End(Instant now, Worker& worker, Cause cause, std::string text,
+                     Duration grace) {
+  if (worker.cause != Cause::kNone && worker.cause != Cause::kLeaving) {
+    return;  // it is being ended already
+  }
+  worker.cause = cause;
+  worker.cause_text = std::move(text);
+  worker.grace = grace;
+  if (cause == Cause::kTimedOut) {
+    worker.stage = Stage::kDescribing;
+    worker.deadline = now + parameters_.describe_bound;
+    effects_.DescribeTree(worker.id);
+  } else {
+    Terminate(now, worker);
+  }
+}
+
+void WorkerPool::Terminate(Instant now, Worker& worker) {
+  worker.stage = Stage::kTerminated;
+  worker.deadline = now + worker.grace;
+  effects_.SignalTree(worker.id, SIGTERM);
+}
+
+void WorkerPool::Kill(Instant now, Worker& worker) {
+  worker.stage = Stage::kKilled;
+  worker.deadline = now + parameters_.reap_bound;
+  effects_.SignalTree(worker.id, SIGKILL);
+}
+
+void WorkerPool::OnStageDue(Instant now, Worker& worker) {
+  worker.deadline.reset();
+  if (worker.cause == Cause::kNone) {
+    End(now, worker, Cause::kMisbehaved,
+        worker.closed ? absl::StrCat("the worker of suite ", worker.suite->name,
+                                     " closed its socket and stayed")
+                      : absl::StrCat("the worker of suite ", worker.suite->name,
+                                     " did not say hello within ",
+                                     Seconds(parameters_.hello_bound)),
+        parameters_.kill_grace);
+    return;
+  }
+  switch (worker.stage) {
+    case Stage::kAsked:
+    case Stage::kDescribing:
+      Terminate(now, worker);
+      return;
+    case Stage::kTerminated:
+      Kill(now, worker);
+      return;
+    case Stage::kKilled:
+      break;
+  }
+  // The kernel keeps it, in a disk wait most likely. Its unit goes on without.
+  Log(LogLevel::kError,
+      absl::StrCat("worker ", Value(worker.id), " of suite ",
+                   worker.suite->name, " outlived SIGKILL by ",
+                   Seconds(parameters_.reap_bound), " and is given up"));
+  WorkerDeath death;
+  death.reason = "it outlived SIGKILL and was given up";
+  OnWorkerExited(now, worker.id, death);
+}
+
+void WorkerPool::OnTimeout(Instant now, Worker& worker, const Unit& unit) {
+  const UnitProgress::Running& running = *unit.progress.running();
+  End(now, worker, Cause::kTimedOut,
+      absl::StrCat("timed out after ", Seconds(running.timeout)),
+      parameters_.kill_grace);
+}
+
+void WorkerPool::OnTreeDescribed(Instant now, WorkerId id, std::string stacks) {
+  Worker* const worker = FindWorker(id);
+  if (worker == nullptr || worker->cause == Cause::kNone ||
+      worker->stage != Stage::kDescribing) {
+    return;
+  }
+  worker->stacks = std::move(stacks);
+  Terminate(now, *worker);
+}
+
+void WorkerPool::Retire(Instant now, Worker& worker,
+                        const RecycleReason& reason) {
+  Log(LogLevel::kInfo,
+      absl::StrCat("recycling worker ", Value(worker.id), " of suite ",
+                   worker.suite->name, ": ", ToString(reason)));
+  if (draining_ || worker.run_over) {
+    Leave(now, worker);
+    return;
+  }
+  // The replacement warms up before this one goes, so that the slot does not
+  // wait for it.
+  worker.retiring = true;
+  SpawnWorker(now, worker.key, worker.suite).replaces = worker.id;
+}
+
+void WorkerPool::OnReplacementSettled(Instant now, const Worker& replacement) {
+  if (!replacement.replaces.has_value()) {
+    return;
+  }
+  Worker* const old = FindWorker(*replacement.replaces);
+  if (old != nullptr && old->cause == Cause::kNone) {
+    Leave(now, *old);
+  }
+}
+
+void WorkerPool::OnSpawnFailed(Instant now, WorkerId id,
+                               absl::string_view sentence) {
+  Worker* const worker = FindWorker(id);
+  if (worker == nullptr) {
+    return;
+  }
+  OnReplacementSettled(now, *worker);
+  const std::optional<Token> token = worker->unit;
+  if (Unit* const unit = UnitOf(*worker); unit != nullptr) {
+    FailRest(*unit, id,
+             absl::StrCat("no worker for suite ", worker->suite->name, ": ",
+                          sentence),
+             "");
+    Detach(now, *unit);
+  }
+  workers_.erase(id);
+  if (token.has_value()) {
+    EndUnit(*token);
+  }
+  TellIfEmpty();
+}
+
+void WorkerPool::OnWorkerExited(Instant now, WorkerId id,
+                                const WorkerDeath& death) {
+  const auto it = workers_.find(id);
+  if (it == workers_.end()) {
+    return;
+  }
+  // Out of the way first: what follows may look for workers and start some.
+  const std::unique_ptr<Worker> worker = std::move(it->second);
+  workers_.erase(it);
+  effects_.CloseWorker(id);
+  OnReplacementSettled(now, *worker);
+  if (Unit* const unit = UnitOf(*worker); unit != nullptr) {
+    const Token token = *worker->unit;
+    Charge(now, *worker, death, *unit);
+    Detach(now, *unit);
+    Continue(now, token);
+  }
+  TellIfEmpty();
+}
+
+void WorkerPool::Charge(Instant now, const Worker& worker,
+                        const WorkerDeath& death, Unit& unit) {
+  if (worker.cause == Cause::kStopped || worker.cause == Cause::kDrained) {
+    // Whatever it still said is the answer to our signal, not a result.
+    unit.progress.ForgetRunning();
+    return;
+  }
+  if (unit.progress.running().has_value()) {
+    ChargeRunning(now, worker, death, unit);
+    return;
+  }
+  const std::string how = worker.cause == Cause::kMisbehaved
+                              ? worker.cause_text
+                              : HowItEnded(death);
+  if (unit.progress.all_settled()) {
+    // It died in the tear-down of its scopes, or ran into our limit there.
+    ExtraResult extra;
+    extra.name = absl::StrCat(unit.suite->name, ": tear-down");
+    extra.result.outcome = Outcome::kError;
+    extra.result.message =
+        absl::StrCat("the worker ended after its last test: ", how);
+    extra.result.output.head = death.last_output;
+    unit.end.finalize = Outcome::kError;
+    unit.end.message = extra.result.message;
+    EmitExtra(unit, worker.id, std::move(extra));
+    return;
+  }
+  if (unit.progress.settled_in_request() > 0) {
+    Log(LogLevel::kWarning,
+        absl::StrCat(unit.suite->name,
+                     ": a worker ended between two tests: ", how));
+    ExtraResult extra;
+    extra.name = absl::StrCat(unit.suite->name, ": between tests");
+    extra.result.outcome = Outcome::kError;
+    extra.result.message =
+        absl::StrCat("the worker ended between two tests: ", how);
+    extra.result.output.head = death.last_output;
+    EmitExtra(unit, worker.id, std::move(extra));
+    return;
+  }
+  OnBarrenDeath(worker, death, how, unit);
+}
+
+void WorkerPool::ChargeRunning(Instant now, const Worker& worker,
+                               const WorkerDeath& death, Unit& unit) {
+  const UnitProgress::Running running = *unit.progress.running();
+  TestResult result;
+  if (worker.reported.has_value()) {
+    result = *worker.reported;
+  } else {
+    result.duration = now - running.started;
+    result.output.head = death.last_output;
+  }
+  switch (worker.cause) {
+    case Cause::kTimedOut:
+      result.outcome = Outcome::kTimedOut;
+      result.message = worker.cause_text;
+      if (!worker.stacks.empty()) {
+        result.details =
+            result.details.empty()
+                ? worker.stacks
+                : absl::StrCat(result.details, "\n", worker.stacks);
+      }
+      break;
+    case Cause::kMisbehaved:
+      result.outcome = Outcome::kError;
+      result.message = worker.cause_text;
+      break;
+    case Cause::kNone:
+    case Cause::kLeaving:
+    case Cause::kStopped:
+    case Cause::kDrained:
+      result.outcome =
+          death.status.has_value() ? Outcome::kCrashed : Outcome::kError;
+      result.message = absl::StrCat("its worker died: ", HowItEnded(death));
+      break;
+  }
+  unit.progress.Settle(running.index);
+  EmitAttempt(unit, worker.id, running.index, std::move(result));
+}
+
+void WorkerPool::OnBarrenDeath(const Worker& worker, const WorkerDeath& death,
+                               absl::string_view what, Unit& unit) {
+  Log(LogLevel::kWarning,
+      absl::StrCat(unit.suite->name, ": worker ", Value(worker.id),
+                   " ended before it ran a test: ", what));
+  if (++unit.barren < kMaxBarren) {
+    return;
+  }
+  FailRest(unit, worker.id,
+           absl::StrCat("workers of suite ", unit.suite->name,
+                        " end before they run a test, ", unit.barren,
+                        " times in a row; the last one: ", what),
+           death.last_output);
+}
+
+}  // namespace paceline

@@ -1,0 +1,253 @@
+// WorkerPool: what workers say, and what follows from it.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/worker_pool.h"
+#include "common/base/log.h"
+
+namespace paceline {
+
+void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
+  Worker* const worker = FindWorker(id);
+  if (worker == nullptr) {
+    return;
+  }
+  if (worker->cause != Cause::kNone) {
+    OnLastWords(*worker, std::move(message));
+    return;
+  }
+  if (auto* hello = std::get_if<WorkerHello>(&message)) {
+    OnHello(now, *worker, *hello);
+  } else if (!worker->hello_at.has_value()) {
+    Violation(now, *worker, "did not begin with hello");
+  } else if (auto* refused = std::get_if<WorkerSuiteRefused>(&message)) {
+    OnRefused(now, *worker, *refused);
+  } else if (UnitOf(*worker) == nullptr) {
+    Violation(now, *worker, "spoke of tests while it had none to run");
+  } else if (auto* started = std::get_if<WorkerTestStarted>(&message)) {
+    OnTestStarted(now, *worker, *started);
+  } else if (auto* deadline = std::get_if<WorkerTestDeadline>(&message)) {
+    OnTestDeadline(now, *worker, *deadline);
+  } else if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
+    OnTestFinished(now, *worker, std::move(*finished));
+  } else {
+    OnUnitFinished(now, *worker,
+                   std::move(std::get<WorkerUnitFinished>(message)));
+  }
+}
+
+void WorkerPool::OnHello(Instant now, Worker& worker,
+                         const WorkerHello& message) {
+  if (worker.hello_at.has_value()) {
+    Violation(now, worker, "said hello twice");
+    return;
+  }
+  if (message.protocol != kWorkerProtocolVersion) {
+    Refuse(now, worker,
+           absl::StrCat("the worker of suite ", worker.suite->name,
+                        " speaks version ", message.protocol,
+                        " of the worker protocol and this agent version ",
+                        kWorkerProtocolVersion,
+                        "; use a worker made for this version"));
+    return;
+  }
+  worker.hello_at = now;
+  worker.deadline.reset();
+  worker.tests_in_children = message.tests_in_children;
+  if (std::optional<std::string> note =
+          policy_.OnHello(worker.key, worker.suite->name, message.health);
+      note.has_value()) {
+    EmitNote(worker.key.run, *std::move(note));
+  }
+  OnReplacementSettled(now, worker);
+  WorkerSuite suite;
+  suite.request = ++worker.last_request;
+  suite.spec = *worker.suite;
+  suite.output_limit = parameters_.output_limit;
+  effects_.Send(worker.id, std::move(suite));
+  if (Unit* const unit = UnitOf(worker); unit != nullptr) {
+    SendUnit(now, worker, *unit);
+  } else {
+    SetIdle(now, worker);
+  }
+}
+
+void WorkerPool::OnRefused(Instant now, Worker& worker,
+                           const WorkerSuiteRefused& message) {
+  Refuse(now, worker, message.message);
+}
+
+// The suite cannot be run by this worker, nor by another one like it.
+void WorkerPool::Refuse(Instant now, Worker& worker,
+                        absl::string_view sentence) {
+  refused_[worker.key] = std::string(sentence);
+  OnReplacementSettled(now, worker);
+  const std::optional<Token> token = worker.unit;
+  if (Unit* const unit = UnitOf(worker); unit != nullptr) {
+    FailRest(*unit, worker.id, sentence, "");
+    Detach(now, *unit);
+  }
+  Leave(now, worker);
+  if (token.has_value()) {
+    EndUnit(*token);
+  }
+}
+
+void WorkerPool::OnTestStarted(Instant now, Worker& worker,
+                               const WorkerTestStarted& message) {
+  Unit& unit = *UnitOf(worker);
+  if (const absl::Status status = unit.progress.OnStarted(now, message);
+      !status.ok()) {
+    Violation(now, worker, status.message());
+    return;
+  }
+  unit.quiet_until.reset();
+  const Lease& lease = unit.progress.lease();
+  effects_.Emit(
+      PoolTestStarted{lease.run, lease.token,
+                      lease.tests[unit.progress.running()->index].test});
+}
+
+void WorkerPool::OnTestDeadline(Instant now, Worker& worker,
+                                const WorkerTestDeadline& message) {
+  Unit& unit = *UnitOf(worker);
+  if (const absl::Status status = unit.progress.OnDeadline(now, message);
+      !status.ok()) {
+    Violation(now, worker, status.message());
+  }
+}
+
+void WorkerPool::OnTestFinished(Instant now, Worker& worker,
+                                WorkerTestFinished message) {
+  Unit& unit = *UnitOf(worker);
+  const absl::StatusOr<std::size_t> index = unit.progress.OnFinished(message);
+  if (!index.ok()) {
+    Violation(now, worker, index.status().message());
+    return;
+  }
+  unit.barren = 0;
+  EmitAttempt(unit, worker.id, *index, std::move(message.result));
+  ExpectTest(now, unit);
+}
+
+void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
+                                WorkerUnitFinished message) {
+  Unit& unit = *UnitOf(worker);
+  if (const absl::Status status = unit.progress.CheckUnitFinished(message);
+      !status.ok()) {
+    Violation(now, worker, status.message());
+    return;
+  }
+  const Token token = unit.progress.lease().token;
+  TakeExtras(unit, worker.id, message);
+  WorkerHealth health = message.health;
+  if (worker.tests_in_children) {
+    health = effects_.AddTree(worker.id, health);
+  }
+  RecyclePolicy::Decision decision =
+      policy_.OnUnitEnd(now, worker.key, worker.suite->name, health,
+                        now - *worker.hello_at, worker.units_served == 0);
+  ++worker.units_served;
+  unit.end.finalize = message.finalize;
+  unit.end.message = std::move(message.message);
+  unit.end.health = health;
+  unit.end.recycled = decision.reason;
+  if (decision.note.has_value()) {
+    EmitNote(worker.key.run, *std::move(decision.note));
+  }
+  // Asked before Detach: whether this worker got anywhere with the unit.
+  const bool cut_short = !unit.progress.all_settled() && !unit.stopping;
+  const bool got_nowhere = unit.progress.settled_in_request() == 0;
+  Detach(now, unit);
+  if (decision.reason.has_value()) {
+    Retire(now, worker, *decision.reason);
+  } else {
+    SetIdle(now, worker);
+  }
+  if (cut_short && (got_nowhere || std::exchange(unit.cut_short, true))) {
+    FailRest(unit, worker.id,
+             absl::StrCat("the worker of suite ", worker.suite->name,
+                          " ended the unit without running this test and "
+                          "without saying why"),
+             "");
+  }
+  Continue(now, token);
+}
+
+void WorkerPool::TakeExtras(Unit& unit, WorkerId worker,
+                            WorkerUnitFinished& message) {
+  for (ExtraResult& extra : message.extras) {
+    EmitExtra(unit, worker, std::move(extra));
+  }
+  if (!IsGood(message.finalize) && message.extras.empty()) {
+    // A failing tear-down fails something that people see.
+    ExtraResult extra;
+    extra.name = absl::StrCat(unit.suite->name, ": tear-down");
+    extra.result.outcome = message.finalize;
+    extra.result.message = message.message.empty()
+                               ? "the tear-down after a unit failed"
+                               : message.message;
+    EmitExtra(unit, worker, std::move(extra));
+  }
+}
+
+void WorkerPool::OnProtocolError(Instant now, WorkerId id,
+                                 const absl::Status& status) {
+  Worker* const worker = FindWorker(id);
+  if (worker != nullptr && worker->cause == Cause::kNone) {
+    Violation(
+        now, *worker,
+        absl::StrCat("sent bytes that are no message: ", status.message()));
+  }
+}
+
+void WorkerPool::OnWorkerClosed(Instant now, WorkerId id) {
+  Worker* const worker = FindWorker(id);
+  if (worker == nullptr || std::exchange(worker->closed, true) ||
+      worker->cause != Cause::kNone) {
+    return;
+  }
+  // Its end should follow at once; a worker that closes its socket and stays
+  // is of no use.
+  worker->deadline = now + parameters_.kill_grace;
+}
+
+void WorkerPool::Violation(Instant now, Worker& worker,
+                           absl::string_view what) {
+  End(now, worker, Cause::kMisbehaved,
+      absl::StrCat("the worker of suite ", worker.suite->name,
+                   " broke the worker protocol: it ", what),
+      parameters_.kill_grace);
+}
+
+void WorkerPool::OnLastWords(Worker& worker, FromWorker message) {
+  Unit* const unit = UnitOf(worker);
+  if (unit == nullptr) {
+    return;
+  }
+  if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
+    const absl::StatusOr<std::size_t> index =
+        unit->progress.Find(finished->request, finished->test);
+    if (index.ok() && unit->progress.running().has_value() &&
+        unit->progress.running()->index == *index &&
+        !worker.reported.has_value()) {
+      worker.reported = std::move(finished->result);
+    }
+  } else if (const auto* started = std::get_if<WorkerTestStarted>(&message)) {
+    // It finished its test while we were about to end it, and went on. Our
+    // signal meets the next one, which is not charged.
+    const absl::StatusOr<std::size_t> index =
+        unit->progress.Find(started->request, started->test);
+    if (index.ok() && worker.reported.has_value()) {
+      worker.begun_in_vain = *index;
+      Log(LogLevel::kWarning,
+          absl::StrCat(unit->suite->name, ": ",
+                       unit->progress.lease().tests[*index].name,
+                       " had begun when its worker was ended because of the "
+                       "test before it; it begins again"));
+    }
+  }
+}
+
+}  // namespace paceline
