@@ -148,7 +148,9 @@ std::optional<int> WorkerLoop::OnSuite(WorkerSuite suite) {
   }
   has_suite_ = true;
   suite.output_limit = std::min(suite.output_limit, kMaxOutputLimit);
-  if (absl::Status status = runner_.Open(suite); !status.ok()) {
+  const absl::Status status = runner_.Open(suite);
+  suite_open_ = status.ok();
+  if (!suite_open_) {
     channel_->Queue(
         WorkerSuiteRefused{suite.request, std::string(status.message())});
     Flush();
