@@ -1,0 +1,121 @@
+// What the coordinator writes down, and the seam to where it is kept.
+//
+// Every change of a run is a record, applied by the same code when it happens
+// and when a restarted coordinator reads it back; decisions that depend on
+// anything else (who asked, what the time was) are in the record. What a
+// record changes is told to nobody before the record is committed.
+
+#ifndef PACELINE_COORDINATOR_JOURNAL_H_
+#define PACELINE_COORDINATOR_JOURNAL_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "common/base/ids.h"
+#include "common/model/manifest.h"
+#include "common/wire/messages.h"
+#include "coordinator/resource_pools.h"
+
+namespace paceline {
+
+// A life of the coordinator begins; its tokens bear this epoch.
+struct EpochRaised {
+  std::uint32_t epoch = 0;
+};
+
+struct RunOpened {
+  RunId run;
+  RunOptions options;
+};
+
+struct PartAdded {
+  SubmitPart part;
+};
+
+struct RunClosed {
+  SubmitComplete complete;
+};
+
+struct LeaseGranted {
+  Token token;
+  RunId run;
+  UnitId unit{};
+  std::optional<UnitId> parent;
+  SuiteIndex suite{};
+  std::uint32_t slots = 1;
+  Duration predicted{};
+  std::vector<std::pair<TestIndex, std::uint32_t>> tests;  // with attempt
+  ResourceAllocation resources;
+  InstanceId holder;
+  std::string agent;
+  std::string host;
+};
+
+struct OutputKept {
+  InstanceId holder;
+  Output output;
+};
+
+struct ResultsKept {
+  InstanceId holder;
+  // The agent was draining: what its units leave undone was taken from it.
+  bool draining = false;
+  Results results;
+};
+
+// How a lease ended when no unit end told it.
+enum class LeaseEnd : std::uint8_t {
+  kReturned = 0,  // never started; nothing happened
+  kLost = 1,      // its agent vanished; may have started
+};
+
+struct LeaseEnded {
+  RunId run;
+  Token token;
+  LeaseEnd end = LeaseEnd::kReturned;
+  // For people: "agent lost", "agent stuck".
+  std::string why;
+};
+
+struct RunCancelled {
+  RunId run;
+  std::string reason;
+};
+
+// The run's records are needed no more.
+struct RunForgotten {
+  RunId run;
+};
+
+using Record = std::variant<EpochRaised, RunOpened, PartAdded, RunClosed,
+                            LeaseGranted, OutputKept, ResultsKept, LeaseEnded,
+                            RunCancelled, RunForgotten>;
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  // Takes `record` down and returns its number: 1, 2, … in this object's life.
+  // Never waits for a disk: the record is kept once committed() has reached
+  // its number.
+  virtual std::uint64_t Append(const Record& record) = 0;
+
+  // The highest number such that it and all before it are kept. Whoever owns
+  // the journal tells the coordinator when it moves (OnCommitted).
+  virtual std::uint64_t committed() const = 0;
+
+  // Calls `visit` with every record kept by earlier lives, in order.
+  //
+  // Returns kDataLoss, in a sentence, if what is kept cannot be read.
+  virtual absl::Status Load(absl::FunctionRef<void(const Record&)> visit) = 0;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_COORDINATOR_JOURNAL_H_

@@ -1,0 +1,346 @@
+#include "coordinator/unit_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+
+namespace paceline {
+
+UnitQueue::UnitQueue(UnitQueueOptions options) : options_(options) {}
+
+void UnitQueue::AddSuite(bool scopes_share_setup) {
+  suites_.emplace_back().scopes_share_setup = scopes_share_setup;
+}
+
+std::uint32_t UnitQueue::ScopeOf(SuiteIndex suite, absl::string_view name) {
+  const auto [it, added] = scope_names_.try_emplace(
+      std::pair(Value(suite), std::string(name)),
+      static_cast<std::uint32_t>(scopes_.size()));
+  if (added) {
+    scopes_.emplace_back().suite = Value(suite);
+  }
+  return it->second;
+}
+
+void UnitQueue::Add(SuiteIndex suite_index, absl::string_view scope_name,
+                    std::size_t bytes) {
+  const auto index = static_cast<std::uint32_t>(tests_.size());
+  AddElsewhere(suite_index, scope_name, bytes);
+  Test& test = tests_.back();
+  test.waiting = 1;
+  ++waiting_;
+  Suite& suite = suites_[Value(suite_index)];
+  scopes_[test.scope].tests.push_back(index);
+  // A scope that shares its set-up is whole once another one begins; before
+  // that, running what is there would mean running its set-up twice.
+  const std::optional<std::uint32_t> before = suite.open_scope;
+  if (suite.scopes_share_setup && !closed_) {
+    suite.open_scope = test.scope;
+    if (before.has_value() && before != test.scope) {
+      Rekey(*before);
+    }
+  }
+  Rekey(test.scope);
+}
+
+void UnitQueue::AddElsewhere(SuiteIndex suite, absl::string_view scope,
+                             std::size_t bytes) {
+  PACELINE_CHECK(Value(suite) < suites_.size());
+  Test& test = tests_.emplace_back();
+  test.scope = ScopeOf(suite, scope);
+  test.bytes = static_cast<std::uint32_t>(bytes) & 0x7fffffffU;
+}
+
+void UnitQueue::Close() {
+  closed_ = true;
+  for (Suite& suite : suites_) {
+    if (const auto open = std::exchange(suite.open_scope, std::nullopt)) {
+      Rekey(*open);
+    }
+  }
+  // Names are for adding alone.
+  scope_names_ = {};
+}
+
+bool UnitQueue::Trim(Scope& scope) {
+  while (scope.head < scope.tests.size() &&
+         !tests_[scope.tests[scope.head]].waiting) {
+    ++scope.head;
+  }
+  if (scope.head < scope.tests.size()) {
+    return true;
+  }
+  scope.tests = {};
+  scope.head = 0;
+  return false;
+}
+
+void UnitQueue::Rekey(std::uint32_t index) {
+  Scope& scope = scopes_[index];
+  Suite& suite = suites_[scope.suite];
+  std::optional<ScopeKey> key;
+  if (Trim(scope) && suite.open_scope != index) {
+    const std::optional<double> mean = scope.mean.get();
+    const bool by_length = mean.has_value() && !options_.keep_order;
+    key = ScopeKey{by_length ? 1 : 0,
+                   by_length ? -*mean * static_cast<double>(
+                                            scope.tests.size() - scope.head)
+                             : 0.0,
+                   scope.tests[scope.head], index};
+  }
+  if (key != scope.key) {
+    if (scope.key.has_value()) {
+      suite.order.erase(*scope.key);
+    }
+    scope.key = key;
+    if (key.has_value()) {
+      suite.order.insert(*key);
+    }
+  }
+  RekeySuite(scope.suite);
+}
+
+void UnitQueue::RekeySuite(std::uint32_t index) {
+  Suite& suite = suites_[index];
+  std::optional<SuiteKey> key;
+  if (!suite.order.empty()) {
+    const std::uint32_t first = std::get<2>(*suite.order.begin());
+    const std::optional<double> mean = suite.mean.get();
+    if (options_.keep_order) {
+      key = SuiteKey{0, 0.0, first, index};
+    } else if (!mean.has_value() && !suite.probed) {
+      key = SuiteKey{0, 0.0, index, index};
+    } else if (mean.has_value() && *mean > ToSeconds(options_.target)) {
+      key = SuiteKey{1, -*mean, index, index};
+    } else {
+      key = SuiteKey{2, 0.0, index, index};
+    }
+  }
+  if (key != suite.key) {
+    if (suite.key.has_value()) {
+      suite_order_.erase(*suite.key);
+    }
+    suite.key = key;
+    if (key.has_value()) {
+      suite_order_.insert(*key);
+    }
+  }
+}
+
+std::optional<double> UnitQueue::PredictSeconds(const Scope& scope) const {
+  if (const auto mean = scope.mean.get()) {
+    return mean;
+  }
+  if (const auto mean = suites_[scope.suite].mean.get()) {
+    return mean;
+  }
+  if (const auto median = histogram_.Median()) {
+    return ToSeconds(*median);
+  }
+  return std::nullopt;
+}
+
+std::optional<Duration> UnitQueue::Predict(TestIndex test) const {
+  const auto seconds = PredictSeconds(scopes_[tests_[Value(test)].scope]);
+  if (!seconds.has_value()) {
+    return std::nullopt;
+  }
+  return FromSeconds(*seconds);
+}
+
+std::optional<PlannedUnit> UnitQueue::CutFront() {
+  while (!front_.empty()) {
+    Front front = std::move(front_.front());
+    front_.pop_front();
+    PlannedUnit unit;
+    unit.parent = front.parent;
+    double seconds = 0;
+    for (const TestIndex index : front.tests) {
+      Test& test = tests_[Value(index)];
+      if (!test.waiting) {
+        continue;  // settled meanwhile
+      }
+      test.waiting = 0;
+      --waiting_;
+      unit.tests.push_back(index);
+      const Scope& scope = scopes_[test.scope];
+      unit.suite = SuiteIndex{scope.suite};
+      seconds += PredictSeconds(scope).value_or(ToSeconds(options_.target));
+    }
+    if (!unit.tests.empty()) {
+      unit.predicted = FromSeconds(seconds);
+      return unit;
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint32_t UnitQueue::Take(Scope& scope) {
+  const std::uint32_t index = scope.tests[scope.head++];
+  tests_[index].waiting = 0;
+  --waiting_;
+  return index;
+}
+
+void UnitQueue::Fill(PlannedUnit& unit, Suite& suite,
+                     std::uint32_t fleet_slots) {
+  const double target = ToSeconds(options_.target);
+  const bool known = suite.mean.count > 0;
+  const std::size_t share = std::max<std::size_t>(
+      1, waiting_ / (std::size_t{2} * std::max<std::uint32_t>(1, fleet_slots)));
+  std::size_t bytes = 0;
+  double seconds = 0;
+  while (!suite.order.empty()) {
+    const std::uint32_t scope_index = std::get<3>(*suite.order.begin());
+    Scope& scope = scopes_[scope_index];
+    const double each = PredictSeconds(scope).value_or(0);
+    // No more than a fair share of what is left, so that the end of the run
+    // is short; but quick tests are not worth a message each.
+    std::size_t most = share;
+    if (known) {
+      most = std::max(most, static_cast<std::size_t>(
+                                ToSeconds(options_.least) /
+                                std::max(each, 1e-6)));
+    } else {
+      most = std::min<std::size_t>(most, options_.probe_tests);
+    }
+    most = std::min<std::size_t>(most, options_.max_tests);
+
+    const auto fits = [&](std::size_t tests, std::size_t more_bytes) {
+      return unit.tests.size() + tests <= most &&
+             seconds + each * static_cast<double>(tests) <= target &&
+             bytes + more_bytes <= options_.max_bytes;
+    };
+    const bool whole = suite.scopes_share_setup;
+    std::size_t take = 1;
+    if (whole) {
+      std::size_t scope_bytes = 0;
+      take = 0;
+      for (std::size_t i = scope.head; i < scope.tests.size(); ++i) {
+        const Test& test = tests_[scope.tests[i]];
+        take += test.waiting;
+        scope_bytes += test.waiting ? test.bytes : 0U;
+      }
+      if (!unit.tests.empty() && !fits(take, scope_bytes)) {
+        break;
+      }
+    } else if (!unit.tests.empty() &&
+               !fits(1, tests_[scope.tests[scope.head]].bytes)) {
+      break;
+    }
+    // A scope too large for one message goes in pieces, in order.
+    while (take > 0 && unit.tests.size() < options_.max_tests) {
+      const std::uint32_t next = scope.tests[scope.head];
+      if (!unit.tests.empty() &&
+          bytes + tests_[next].bytes > options_.max_bytes) {
+        break;
+      }
+      unit.tests.push_back(TestIndex{Take(scope)});
+      bytes += tests_[next].bytes;
+      seconds += each;
+      --take;
+      if (!Trim(scope)) {
+        break;
+      }
+    }
+    Rekey(scope_index);
+    if (take > 0) {
+      break;
+    }
+  }
+  unit.predicted =
+      known || histogram_.Median().has_value() ? FromSeconds(seconds)
+                                               : options_.target;
+}
+
+std::optional<PlannedUnit> UnitQueue::Cut(std::uint32_t fleet_slots,
+                                          std::optional<SuiteIndex> warm) {
+  if (auto unit = CutFront()) {
+    return unit;
+  }
+  if (suite_order_.empty()) {
+    return std::nullopt;
+  }
+  SuiteKey best = *suite_order_.begin();
+  if (warm.has_value() && Value(*warm) < suites_.size()) {
+    // Among suites of quick tests all orders end at the same time.
+    const std::optional<SuiteKey>& key = suites_[Value(*warm)].key;
+    if (key.has_value() && std::get<0>(*key) == std::get<0>(best) &&
+        std::get<1>(*key) == std::get<1>(best) && !options_.keep_order) {
+      best = *key;
+    }
+  }
+  PlannedUnit unit;
+  unit.suite = SuiteIndex{std::get<3>(best)};
+  Suite& suite = suites_[std::get<3>(best)];
+  suite.probed = true;
+  Fill(unit, suite, fleet_slots);
+  RekeySuite(std::get<3>(best));
+  PACELINE_CHECK(!unit.tests.empty());
+  return unit;
+}
+
+void UnitQueue::PutBack(const std::vector<TestIndex>& tests) {
+  // From the last to the first, so that each goes before the one after it.
+  for (auto it = tests.rbegin(); it != tests.rend(); ++it) {
+    Test& test = tests_[Value(*it)];
+    if (test.waiting) {
+      continue;
+    }
+    test.waiting = 1;
+    ++waiting_;
+    Scope& scope = scopes_[test.scope];
+    if (scope.head > 0) {
+      scope.tests[--scope.head] = Value(*it);
+    } else {
+      scope.tests.insert(scope.tests.begin(), Value(*it));
+    }
+    Rekey(test.scope);
+  }
+}
+
+void UnitQueue::PutFront(std::vector<TestIndex> tests,
+                         std::optional<UnitId> parent) {
+  Front front;
+  front.parent = parent;
+  for (const TestIndex index : tests) {
+    Test& test = tests_[Value(index)];
+    if (!test.waiting) {
+      test.waiting = 1;
+      ++waiting_;
+      front.tests.push_back(index);
+    }
+  }
+  if (!front.tests.empty()) {
+    front_.push_back(std::move(front));
+  }
+}
+
+void UnitQueue::Remove(TestIndex index) {
+  Test& test = tests_[Value(index)];
+  if (!test.waiting) {
+    return;
+  }
+  test.waiting = 0;
+  --waiting_;
+  Rekey(test.scope);
+}
+
+void UnitQueue::Observe(TestIndex index, Duration duration) {
+  const std::uint32_t scope_index = tests_[Value(index)].scope;
+  Scope& scope = scopes_[scope_index];
+  const double seconds = std::max(0.0, ToSeconds(duration));
+  for (Mean* mean : {&scope.mean, &suites_[scope.suite].mean}) {
+    ++mean->count;
+    mean->seconds += seconds;
+  }
+  histogram_.Add(duration);
+  if (scope.key.has_value()) {
+    Rekey(scope_index);
+  } else {
+    RekeySuite(scope.suite);
+  }
+}
+
+}  // namespace paceline
