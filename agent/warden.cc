@@ -1,0 +1,250 @@
+#include "agent/warden.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "agent/agent.h"
+#include "agent/worker_launch.h"
+#include "common/os/process_tree.h"
+#include "common/os/subprocess.h"
+#include "worker/protocol/messages.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::size_t kMaxPassed = 3;
+
+// The strings of a spawn request.
+std::vector<std::string> ReadStrings(const Fd& memfd, std::uint64_t bytes) {
+  std::vector<std::string> strings;
+  if (bytes == 0) {
+    return strings;
+  }
+  void* const mapped =
+      mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, memfd.get(), 0);
+  if (mapped == MAP_FAILED) {
+    return strings;
+  }
+  absl::string_view rest(static_cast<const char*>(mapped), bytes);
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\0');
+    if (end == absl::string_view::npos) {
+      break;
+    }
+    strings.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+  }
+  munmap(mapped, bytes);
+  return strings;
+}
+
+}  // namespace
+
+int Warden::Run() {
+  // A session of its own keeps the terminal's signals away; these are for
+  // whoever aims at the warden by mistake. Its end is the agent's.
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_NAME, "paceline-warden");
+
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, nullptr);
+  const Fd ended(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!ended.valid()) {
+    return 3;
+  }
+  pollfd fds[] = {{socket_.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}};
+  while (true) {
+    if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+      break;
+    }
+    if (fds[1].revents != 0) {
+      signalfd_siginfo info;
+      while (read(ended.get(), &info, sizeof info) > 0) {
+      }
+      Reap();
+    }
+    if (fds[0].revents != 0 && !ServeRequest()) {
+      break;
+    }
+  }
+  socket_.Reset();
+  KillAll();
+  return 0;
+}
+
+bool Warden::ServeRequest() {
+  WardenRequest request;
+  iovec data{&request, sizeof request};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxPassed * sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t n = recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+    return true;
+  }
+  if (n != static_cast<ssize_t>(sizeof request)) {
+    return false;
+  }
+  std::vector<Fd> passed;
+  for (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(header))) {
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+      const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (std::size_t i = 0; i < count; ++i) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+        passed.emplace_back(fd);
+      }
+    }
+  }
+  switch (request.kind) {
+    case WardenRequestKind::kSpawn:
+      if (passed.size() == kMaxPassed) {
+        SpawnWorker(request, passed[0], std::move(passed[1]),
+                    std::move(passed[2]));
+      }
+      break;
+    case WardenRequestKind::kSignal:
+      if (const auto it = workers_.find(request.worker); it != workers_.end()) {
+        SignalWorker(it->second, request.signal);
+      }
+      break;
+  }
+  return true;
+}
+
+void Warden::SpawnWorker(const WardenRequest& request, const Fd& strings,
+                         Fd socket, Fd output) {
+  WardenReply reply;
+  reply.worker = request.worker;
+  std::vector<std::string> all = ReadStrings(strings, request.bytes);
+  const std::size_t first_env = 2 + std::size_t{request.arguments};
+  if (all.size() < first_env || request.arguments == 0) {
+    reply.kind = WardenReplyKind::kSpawnFailed;
+    std::strncpy(reply.text, "no memory for its arguments",
+                 sizeof reply.text - 1);
+    Reply(reply);
+    return;
+  }
+  SpawnSpec spec;
+  spec.working_directory = std::move(all[0]);
+  Worker worker;
+  worker.mark = std::move(all[1]);
+  const auto begin = all.begin() + 2;
+  const auto env = all.begin() + static_cast<std::ptrdiff_t>(first_env);
+  spec.argv.assign(std::make_move_iterator(begin),
+                   std::make_move_iterator(env));
+  spec.env.assign(std::make_move_iterator(env),
+                  std::make_move_iterator(all.end()));
+  spec.program = spec.argv[0];
+  spec.fds = {{output.get(), STDOUT_FILENO},
+              {output.get(), STDERR_FILENO},
+              {socket.get(), kWorkerFd}};
+  const absl::StatusOr<Child> child = Spawn(spec);
+  if (!child.ok()) {
+    reply.kind = WardenReplyKind::kSpawnFailed;
+    const std::string text(child.status().message());
+    std::strncpy(reply.text, text.c_str(), sizeof reply.text - 1);
+  } else {
+    reply.kind = WardenReplyKind::kSpawned;
+    reply.pid = child->pid;
+    worker.pid = child->pid;
+    workers_[request.worker] = std::move(worker);
+  }
+  Reply(reply);
+}
+
+void Warden::SignalWorker(const Worker& worker, int signal) const {
+  SignalTree(worker.pid, signal, /*including_root=*/true);
+  SignalStrays(worker.mark, signal);
+}
+
+void Warden::SignalStrays(const std::string& mark, int signal) const {
+  for (const pid_t pid : Children(getpid())) {
+    const bool is_worker = std::any_of(
+        workers_.begin(), workers_.end(),
+        [pid](const auto& entry) { return entry.second.pid == pid; });
+    if (!is_worker && InitialEnvironmentValue(pid, kWorkerIdVariable) == mark) {
+      SignalTree(pid, signal, /*including_root=*/true);
+    }
+  }
+}
+
+void Warden::Reap() {
+  while (true) {
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) {
+      return;
+    }
+    const auto it = std::find_if(
+        workers_.begin(), workers_.end(),
+        [pid](const auto& entry) { return entry.second.pid == pid; });
+    if (it == workers_.end()) {
+      continue;  // something that a worker left
+    }
+    const std::uint32_t id = it->first;
+    const std::string mark = std::move(it->second.mark);
+    workers_.erase(it);
+    SignalStrays(mark, SIGKILL);
+    WardenReply reply;
+    reply.kind = WardenReplyKind::kExited;
+    reply.worker = id;
+    reply.pid = pid;
+    reply.status = status;
+    Reply(reply);
+  }
+}
+
+void Warden::Reply(const WardenReply& reply) const {
+  // A failure means that the agent is gone, which the next read tells.
+  while (send(socket_.get(), &reply, sizeof reply, MSG_NOSIGNAL) < 0 &&
+         errno == EINTR) {
+  }
+}
+
+void Warden::KillAll() {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  while (true) {
+    SignalTree(getpid(), SIGKILL, /*including_root=*/false);
+    pid_t pid = 0;
+    while ((pid = waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    if (pid < 0 && errno == ECHILD) {
+      return;
+    }
+    // Until one has ended; a grandchild that just became ours tells nothing.
+    const timespec pause{0, 20'000'000};
+    sigtimedwait(&child, nullptr, &pause);
+  }
+}
+
+int RunWarden(int fd) { return Warden(Fd(fd)).Run(); }
+
+}  // namespace paceline
