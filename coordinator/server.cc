@@ -1,0 +1,119 @@
+#include "coordinator/server.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/log.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/net/endpoint.h"
+#include "common/wire/codec.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/in_memory_journal.h"
+
+namespace paceline {
+namespace {
+
+// Messages taken in before timers and answers get their turn.
+constexpr int kMessagesPerTurn = 1000;
+
+CoordinatorOptions MachineOptions(const ServerOptions& options) {
+  CoordinatorOptions machine;
+  machine.program_version = std::string(ProgramVersion());
+  machine.beat_interval = options.beat_interval;
+  machine.lost_after = options.lost_after;
+  return machine;
+}
+
+}  // namespace
+
+struct Server::Impl : public CoordinatorOutbox {
+  explicit Impl(ServerOptions server_options)
+      : options(std::move(server_options)),
+        journal(InMemoryJournal::Retention::kNothing),
+        coordinator(MachineOptions(options), &journal, this) {}
+
+  absl::Status Send(absl::string_view peer, const Message& message) override {
+    return socket->Send(peer, Encode(message));
+  }
+
+  void Loop() {
+    std::uint64_t committed = 0;
+    while (!stopping.load()) {
+      // Input before timers: what came while this thread was held up is older
+      // than the deadlines that passed meanwhile.
+      int taken = 0;
+      while (taken < kMessagesPerTurn) {
+        std::optional<Received> received = socket->Receive();
+        if (!received.has_value()) {
+          break;
+        }
+        ++taken;
+        absl::StatusOr<Message> message = Decode(received->bytes);
+        const Instant now = clock.Now();
+        if (message.ok()) {
+          coordinator.OnMessage(now, received->peer, *std::move(message));
+        } else {
+          coordinator.OnMalformed(now, received->peer, message.status());
+        }
+      }
+      const Instant now = clock.Now();
+      if (journal.committed() != committed) {
+        committed = journal.committed();
+        coordinator.OnCommitted(now);
+      }
+      coordinator.OnTick(now);
+      if (taken < kMessagesPerTurn) {
+        poller.Wait(clock, coordinator.next_deadline());
+      }
+    }
+  }
+
+  const ServerOptions options;
+  const SystemClock clock;
+  std::unique_ptr<RouterSocket> socket;
+  NetPoller poller;
+  InMemoryJournal journal;
+  Coordinator coordinator;
+  std::atomic<bool> stopping{false};
+  std::thread thread;
+};
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(NetContext& context,
+                                                      ServerOptions options) {
+  for (const std::string& endpoint : options.endpoints) {
+    PACELINE_RETURN_IF_ERROR(ValidateEndpoint(endpoint, /*listening=*/true));
+    if (!options.insecure && !IsLocal(endpoint)) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          endpoint,
+          " can be reached from other machines, and there are no keys yet: "
+          "whoever reaches it can run programs on the agents. Listen on "
+          "tcp://127.0.0.1:PORT, or say --insecure in full"));
+    }
+  }
+  auto impl = std::make_unique<Impl>(std::move(options));
+  PACELINE_ASSIGN_OR_RETURN(
+      impl->socket, RouterSocket::Bind(context, impl->options.endpoints));
+  PACELINE_RETURN_IF_ERROR(impl->coordinator.Recover(impl->clock.Now()));
+  impl->poller.Add(impl->socket.get());
+  Impl* const loop = impl.get();
+  impl->thread = std::thread([loop] { loop->Loop(); });
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+  impl_->stopping.store(true);
+  impl_->poller.Wake();
+  impl_->thread.join();
+}
+
+const std::vector<std::string>& Server::endpoints() const {
+  return impl_->socket->endpoints();
+}
+
+}  // namespace paceline
