@@ -21,8 +21,8 @@
 #include "common/os/subprocess.h"
 #include "worker/ctest/ctest_environment.h"
 #include "worker/ctest/ctest_judge.h"
-#include "worker/ctest/ctest_process.h"
 #include "worker/lib/output_capture.h"
+#include "worker/lib/test_process.h"
 
 namespace paceline {
 namespace {
@@ -67,7 +67,7 @@ class UnitRun {
   void Execute(std::uint32_t index, const CtestTest& test);
   // Fills `spawn_`, or says why `test` cannot be run.
   absl::Status Prepare(const WorkerTest& asked, const CtestTest& test);
-  absl::StatusOr<CtestProcessEnd> Start(const CtestProcessOptions& options);
+  absl::StatusOr<TestProcessEnd> Start(const TestProcessOptions& options);
   WorkerHealth Health();
 
   const WorkerSuite& suite_;
@@ -172,7 +172,7 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
   reporter_.TestStarted(index);
   const Instant start = clock_.Now();
   CtestJudge judge(test);
-  CtestProcessOptions options;
+  TestProcessOptions options;
   // A fixture may be a server that is to stay.
   options.end_leaked = !test.sets_up_fixture;
   options.on_output = [&](absl::string_view bytes) {
@@ -182,7 +182,7 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
       reporter_.TestDeadline(index, test.timeout_after_match->timeout);
     }
   };
-  const absl::StatusOr<CtestProcessEnd> end = Start(options);
+  const absl::StatusOr<TestProcessEnd> end = Start(options);
   result.duration = clock_.Now() - start;
   result.output = capture_.Take();
   result.health = Health();
@@ -200,10 +200,10 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
   stop_ = end.ok() && end->stop;
 }
 
-absl::StatusOr<CtestProcessEnd> UnitRun::Start(
-    const CtestProcessOptions& options) {
-  absl::StatusOr<CtestProcessEnd> end =
-      RunCtestProcess(spawn_, options, reporter_);
+absl::StatusOr<TestProcessEnd> UnitRun::Start(
+    const TestProcessOptions& options) {
+  absl::StatusOr<TestProcessEnd> end =
+      RunTestProcess(spawn_, options, reporter_);
   if (!absl::IsInvalidArgument(end.status())) {
     return end;
   }
@@ -212,8 +212,8 @@ absl::StatusOr<CtestProcessEnd> UnitRun::Start(
   shell.program = "/bin/sh";
   shell.argv.front() = spawn_.program;
   shell.argv.insert(shell.argv.begin(), "sh");
-  absl::StatusOr<CtestProcessEnd> second =
-      RunCtestProcess(shell, options, reporter_);
+  absl::StatusOr<TestProcessEnd> second =
+      RunTestProcess(shell, options, reporter_);
   return second.ok() ? second : end;
 }
 

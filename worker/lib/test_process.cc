@@ -1,4 +1,4 @@
-#include "worker/ctest/ctest_process.h"
+#include "worker/lib/test_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,14 +32,14 @@ constexpr int kMaxReads = 16;
 
 class Process {
  public:
-  Process(Child child, Fd output, const CtestProcessOptions& options,
+  Process(Child child, Fd output, const TestProcessOptions& options,
           UnitReporter& reporter)
       : child_(std::move(child)),
         output_(std::move(output)),
         options_(options),
         reporter_(reporter) {}
 
-  CtestProcessEnd Run();
+  TestProcessEnd Run();
 
  private:
   // Waits for whatever comes next, until `deadline`.
@@ -51,14 +51,14 @@ class Process {
   const SystemClock clock_;
   const Child child_;
   Fd output_;
-  const CtestProcessOptions& options_;
+  const TestProcessOptions& options_;
   UnitReporter& reporter_;
   bool ended_ = false;
-  CtestProcessEnd end_;
+  TestProcessEnd end_;
   std::array<char, 64 * 1024> buffer_;
 };
 
-CtestProcessEnd Process::Run() {
+TestProcessEnd Process::Run() {
   while (!ended_) {
     Wait(std::nullopt);
   }
@@ -150,9 +150,9 @@ void Process::KillTree() const {
 
 }  // namespace
 
-absl::StatusOr<CtestProcessEnd> RunCtestProcess(
-    SpawnSpec& spec, const CtestProcessOptions& options,
-    UnitReporter& reporter) {
+absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
+                                              const TestProcessOptions& options,
+                                              UnitReporter& reporter) {
   PACELINE_ASSIGN_OR_RETURN(auto pipe, MakePipe());
   PACELINE_RETURN_IF_ERROR(SetNonBlocking(pipe.first.get()));
   spec.fds = {{pipe.second.get(), STDOUT_FILENO},

@@ -1,11 +1,12 @@
-// A test's program, from its start to its end.
+// A program that is a test, from its start to its end: for the runners whose
+// tests are processes.
 //
 // Kept lean: for a program that ends at once, what is done here is most of
 // what a test costs. No thread, no file, no look at /proc unless something
 // has to be killed.
 
-#ifndef PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
-#define PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
+#ifndef PACELINE_WORKER_LIB_TEST_PROCESS_H_
+#define PACELINE_WORKER_LIB_TEST_PROCESS_H_
 
 #include <functional>
 
@@ -16,7 +17,7 @@
 
 namespace paceline {
 
-struct CtestProcessEnd {
+struct TestProcessEnd {
   WaitStatus status;
   // Something of it still held its output when it was gone.
   bool leaked = false;
@@ -26,7 +27,7 @@ struct CtestProcessEnd {
   bool stop = false;
 };
 
-struct CtestProcessOptions {
+struct TestProcessOptions {
   // Whether what holds the output of a program that is gone is ended.
   bool end_leaked = true;
   // Standard output and error, merged as they come.
@@ -36,10 +37,10 @@ struct CtestProcessOptions {
 // Runs `spec`, whose descriptors are set here, to its end.
 //
 // Returns what Spawn says when it cannot be started.
-absl::StatusOr<CtestProcessEnd> RunCtestProcess(
-    SpawnSpec& spec, const CtestProcessOptions& options,
-    UnitReporter& reporter);
+absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
+                                              const TestProcessOptions& options,
+                                              UnitReporter& reporter);
 
 }  // namespace paceline
 
-#endif  // PACELINE_WORKER_CTEST_CTEST_PROCESS_H_
+#endif  // PACELINE_WORKER_LIB_TEST_PROCESS_H_
