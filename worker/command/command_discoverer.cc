@@ -1,0 +1,137 @@
+#include "worker/command/command_discoverer.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+namespace paceline {
+namespace {
+
+// What a manifest takes as a name, with room for a mark that tells equal
+// commands apart.
+constexpr std::size_t kMaxName = 4096;
+
+// Adds tests under names of their own.
+class Commands {
+ public:
+  Commands(SuiteIndex suite, const std::string& target, DiscoverySink& sink)
+      : suite_(suite), target_(target), sink_(sink) {}
+
+  // `file` may be empty.
+  void Add(absl::string_view name, const std::vector<std::string>& argv,
+           const std::string& file, std::uint32_t line) {
+    TestSpec test;
+    test.suite = suite_;
+    test.name = std::string(name.substr(0, kMaxName));
+    // The same command twice is two tests.
+    if (const std::uint32_t count = ++seen_[test.name]; count > 1) {
+      absl::StrAppend(&test.name, " #", count);
+    }
+    test.file = file;
+    test.line = line;
+    test.payload = EncodeCommand(argv);
+    if (test.payload.size() > kMaxPayloadBytes) {
+      sink_.AddError(
+          {target_,
+           absl::StrCat("The command in line ", line, " of ", target_, " has ",
+                        test.payload.size(), " bytes, and only ",
+                        kMaxPayloadBytes, " travel. Put it into a script.")});
+      return;
+    }
+    sink_.AddTest(std::move(test));
+  }
+
+ private:
+  const SuiteIndex suite_;
+  const std::string& target_;
+  DiscoverySink& sink_;
+  absl::flat_hash_map<std::string, std::uint32_t> seen_;
+};
+
+SuiteSpec MakeSuite(std::string name, std::string program) {
+  std::error_code error;
+  SuiteSpec suite;
+  suite.name = std::move(name);
+  suite.runner = kCommandRunner;
+  suite.program = std::move(program);
+  suite.working_directory = std::filesystem::current_path(error).string();
+  return suite;
+}
+
+}  // namespace
+
+std::string EncodeCommand(const std::vector<std::string>& argv) {
+  std::string payload;
+  for (const std::string& argument : argv) {
+    absl::StrAppend(&payload, argument, absl::string_view("\0", 1));
+  }
+  return payload;
+}
+
+std::vector<std::string> DecodeCommand(absl::string_view payload) {
+  std::vector<std::string> argv = absl::StrSplit(payload, '\0');
+  argv.pop_back();  // what follows the last end
+  return argv;
+}
+
+bool CommandDiscoverer::Recognises(const std::string& /*path*/) const {
+  return false;
+}
+
+void CommandDiscoverer::Discover(const Target& target,
+                                 const DiscoveryOptions& /*options*/,
+                                 DiscoverySink& sink) const {
+  if (target.path.empty()) {
+    const std::string name = absl::StrJoin(target.arguments, " ");
+    Commands commands(
+        sink.AddSuite(MakeSuite("command", target.arguments.front())), name,
+        sink);
+    commands.Add(name, target.arguments, "", 0);
+    return;
+  }
+  std::error_code error;
+  const std::string file = std::filesystem::absolute(target.path, error);
+  std::ifstream in(file);
+  if (!in) {
+    sink.AddError({target.path, absl::StrCat("The commands in ", target.path,
+                                             " cannot be read: ",
+                                             std::strerror(errno), ".")});
+    return;
+  }
+  Commands commands(sink.AddSuite(MakeSuite(target.path, file)), target.path,
+                    sink);
+  std::uint32_t number = 0;
+  for (std::string line; std::getline(in, line) && !sink.cancelled();) {
+    ++number;
+    const absl::string_view command = absl::StripAsciiWhitespace(line);
+    if (command.empty() || command.front() == '#') {
+      continue;
+    }
+    if (command.find('\0') != absl::string_view::npos) {
+      sink.AddError(
+          {target.path, absl::StrCat("Line ", number, " of ", target.path,
+                                     " holds a NUL byte; one command a line "
+                                     "of text is expected.")});
+      continue;
+    }
+    std::vector<std::string> argv = {"/bin/sh", "-c", std::string(command),
+                                     "sh"};
+    argv.insert(argv.end(), target.arguments.begin(), target.arguments.end());
+    commands.Add(command, argv, file, number);
+  }
+  if (in.bad()) {
+    sink.AddError({target.path, absl::StrCat("The commands in ", target.path,
+                                             " cannot be read to their end.")});
+  }
+}
+
+}  // namespace paceline
