@@ -75,6 +75,9 @@ class RecordingReporter final : public UnitReporter {
   }
   void TestDeadline(std::uint32_t test, Duration timeout) override {
     deadlines[test].push_back(timeout);
+    if (on_deadline) {
+      on_deadline();
+    }
   }
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
   bool StopRequested() override { return stop_; }
@@ -83,6 +86,8 @@ class RecordingReporter final : public UnitReporter {
 
   // Called while the test is about to start.
   std::function<void(std::uint32_t)> on_started;
+  // Called when a test's clock starts anew: while it runs.
+  std::function<void()> on_deadline;
   std::vector<std::uint32_t> started;
   std::map<std::uint32_t, TestResult> results;
   std::map<std::uint32_t, std::vector<Duration>> deadlines;
