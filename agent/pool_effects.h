@@ -37,7 +37,7 @@ class PoolEffects {
  public:
   virtual ~PoolEffects() = default;
 
-  // Answered by OnWorkerSpawned or OnSpawnFailed.
+  // Answered by the worker's hello, by OnSpawnFailed or by OnWorkerExited.
   virtual void Spawn(WorkerId worker, const WorkerLaunch& launch) = 0;
   virtual void Send(WorkerId worker, const ToWorker& message) = 0;
   // To the worker and all that it left anywhere. A no-op once it has ended.

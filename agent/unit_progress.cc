@@ -27,6 +27,15 @@ std::vector<std::size_t> UnitProgress::Left() const {
   return left;
 }
 
+std::optional<std::size_t> UnitProgress::NextLeft() const {
+  for (std::size_t i = first_unsettled_; i < lease_.tests.size(); ++i) {
+    if (!is_settled_[i] && !(running_.has_value() && running_->index == i)) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
 WorkerRunUnit UnitProgress::NextRequest(std::uint64_t request,
                                         std::string temp_dir) {
   PACELINE_CHECK(!running_.has_value());
@@ -127,6 +136,10 @@ absl::Status UnitProgress::CheckUnitFinished(
 void UnitProgress::Settle(std::size_t index) {
   PACELINE_CHECK(!is_settled_[index]);
   is_settled_[index] = true;
+  while (first_unsettled_ < is_settled_.size() &&
+         is_settled_[first_unsettled_]) {
+    ++first_unsettled_;
+  }
   ++settled_;
   ++settled_in_request_;
   if (running_.has_value() && running_->index == index) {

@@ -50,6 +50,8 @@ class UnitProgress {
   std::size_t settled_in_request() const { return settled_in_request_; }
   // The tests that are neither settled nor running, in order.
   std::vector<std::size_t> Left() const;
+  // The first of them, cheaply; nothing when none is left.
+  std::optional<std::size_t> NextLeft() const;
 
   // What to ask of the next worker: all that is left, in order. No test may be
   // running.
@@ -81,6 +83,8 @@ class UnitProgress {
 
   Lease lease_;
   std::vector<bool> is_settled_;
+  // All before it are settled.
+  std::size_t first_unsettled_ = 0;
   std::size_t settled_ = 0;
   std::size_t settled_in_request_ = 0;
   std::uint64_t request_ = 0;

@@ -1,8 +1,6 @@
 #include "agent/worker_pool.h"
 
 #include <algorithm>
-#include <csignal>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -281,9 +279,8 @@ void WorkerPool::ExpectTest(Instant now, Unit& unit) {
   // A program that starts everything a scope needs may take as long as one of
   // its tests.
   Duration bound = parameters_.between_tests;
-  for (const std::size_t index : unit.progress.Left()) {
-    bound = std::max(bound, unit.progress.lease().tests[index].timeout);
-    break;
+  if (const auto next = unit.progress.NextLeft(); next.has_value()) {
+    bound = std::max(bound, unit.progress.lease().tests[*next].timeout);
   }
   unit.quiet_until = bound > Instant::max() - now
                          ? std::optional<Instant>()

@@ -54,7 +54,7 @@ struct WorkerPoolParameters {
   // What outlives KILL by this is given up.
   Duration reap_bound = std::chrono::seconds(10);
   // Silence between tests of a unit, set-up and tear-down of scopes included;
-  // the unit's largest timeout if that is longer.
+  // the next test's timeout if that is longer.
   Duration between_tests = std::chrono::minutes(10);
   // A test that runs this long is logged.
   Duration slow_warning = std::chrono::seconds(60);
@@ -133,8 +133,8 @@ class WorkerPool {
     std::optional<Instant> deadline;
     // What it still said of its test while being ended.
     std::optional<TestResult> reported;
-    // A test it began after that; not run, as far as anybody is told.
-    std::optional<std::size_t> begun_in_vain;
+    // It began another test after that, which is run again and said to be.
+    bool went_on = false;
   };
 
   struct Unit {

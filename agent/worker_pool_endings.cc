@@ -265,6 +265,7 @@ void WorkerPool::ChargeRunning(Instant now, const Worker& worker,
       result.message = absl::StrCat("its worker died: ", HowItEnded(death));
       break;
   }
+  unit.barren = 0;
   unit.progress.Settle(running.index);
   EmitAttempt(unit, worker.id, running.index, std::move(result));
 }

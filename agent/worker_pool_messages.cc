@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/worker_pool.h"
-#include "common/base/log.h"
 
 namespace paceline {
 
@@ -149,8 +148,11 @@ void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
       policy_.OnUnitEnd(now, worker.key, worker.suite->name, health,
                         now - *worker.hello_at, worker.units_served == 0);
   ++worker.units_served;
-  unit.end.finalize = message.finalize;
-  unit.end.message = std::move(message.message);
+  if (IsGood(unit.end.finalize)) {
+    // A failed tear-down in an earlier worker of the unit is not forgotten.
+    unit.end.finalize = message.finalize;
+    unit.end.message = std::move(message.message);
+  }
   unit.end.health = health;
   unit.end.recycled = decision.reason;
   if (decision.note.has_value()) {
@@ -239,13 +241,13 @@ void WorkerPool::OnLastWords(Worker& worker, FromWorker message) {
     // signal meets the next one, which is not charged.
     const absl::StatusOr<std::size_t> index =
         unit->progress.Find(started->request, started->test);
-    if (index.ok() && worker.reported.has_value()) {
-      worker.begun_in_vain = *index;
-      Log(LogLevel::kWarning,
-          absl::StrCat(unit->suite->name, ": ",
-                       unit->progress.lease().tests[*index].name,
-                       " had begun when its worker was ended because of the "
-                       "test before it; it begins again"));
+    if (index.ok() && worker.reported.has_value() &&
+        !std::exchange(worker.went_on, true)) {
+      EmitNote(worker.key.run,
+               absl::StrCat(unit->suite->name, ": ",
+                            unit->progress.lease().tests[*index].name,
+                            " had begun when its worker was ended because of "
+                            "the test before it; it is run again"));
     }
   }
 }
