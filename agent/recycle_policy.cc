@@ -54,10 +54,11 @@ std::optional<std::string> RecyclePolicy::Raise(
       Describe(kind, configured), " cannot be met; for this suite it is ",
       Describe(kind, *signal.raised),
       " from here on (raise the agent's ceiling, or make the suite smaller)");
-  Log(LogLevel::kWarning, sentence);
   if (std::exchange(signal.said, true)) {
+    Log(LogLevel::kDebug, sentence);
     return std::nullopt;
   }
+  Log(LogLevel::kWarning, sentence);
   return sentence;
 }
 
