@@ -1,0 +1,275 @@
+// The pool thread and the warden with real workers.
+
+#include "agent/pool_thread.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "agent/agent.h"
+#include "common/base/fd.h"
+#include "common/os/process_tree.h"
+#include "common/os/subprocess.h"
+#include "tests/support/program.h"
+#include "worker/command/command_discoverer.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr char kMark[] = "PACELINE_POOL_THREAD_TEST";
+
+class PoolThreadTest : public testing::Test {
+ protected:
+  PoolThreadTest() : wake_(eventfd(0, EFD_CLOEXEC)) {
+    options_.slots = 2;
+    options_.env = CurrentEnvironment();
+    options_.env.push_back(absl::StrCat(kMark, "=", mark_));
+    options_.temp_root = scratch_.path();
+    options_.kill_grace = std::chrono::milliseconds(300);
+    auto suite = std::make_shared<SuiteSpec>();
+    suite->name = "commands";
+    suite->runner = kCommandRunner;
+    suite->program = "commands";
+    suite_ = suite;
+  }
+
+  void Begin() {
+    auto pool = PoolThread::Start(options_, [this] {
+      const std::uint64_t one = 1;
+      ASSERT_EQ(write(wake_.get(), &one, sizeof one),
+                static_cast<ssize_t>(sizeof one));
+    });
+    ASSERT_TRUE(pool.ok()) << pool.status();
+    pool_ = *std::move(pool);
+  }
+
+  // A unit of shell commands.
+  Token Start(const std::vector<std::string>& commands,
+              Duration timeout = std::chrono::minutes(1)) {
+    Lease lease;
+    lease.token = Token{1, ++leases_};
+    lease.run = run_;
+    lease.unit = UnitId{leases_};
+    for (const std::string& command : commands) {
+      LeasedTest test;
+      test.test = TestIndex{tests_++};
+      test.name = command;
+      test.timeout = timeout;
+      test.payload = EncodeCommand({"/bin/sh", "-c", command});
+      lease.tests.push_back(std::move(test));
+    }
+    const Token token = lease.token;
+    pool_->Push(PoolStart{std::move(lease), suite_});
+    return token;
+  }
+
+  // Takes events until the unit has ended.
+  void AwaitEnd(Token token) {
+    while (!ends_.contains(token)) {
+      ASSERT_TRUE(TakeEvents()) << "no event within a minute";
+    }
+  }
+
+  void AwaitStart(Token token) {
+    while (!running_.contains(token)) {
+      ASSERT_TRUE(TakeEvents()) << "no event within a minute";
+    }
+  }
+
+  bool TakeEvents() {
+    pollfd ready{wake_.get(), POLLIN, 0};
+    if (poll(&ready, 1, 60'000) != 1) {
+      return false;
+    }
+    std::uint64_t count = 0;
+    if (read(wake_.get(), &count, sizeof count) < 0) {
+      return false;
+    }
+    while (std::optional<PoolEvent> event = pool_->Pop()) {
+      if (auto* result = std::get_if<PoolResult>(&*event)) {
+        if (auto* attempt = std::get_if<AttemptItem>(&result->item)) {
+          results_.push_back(std::move(attempt->result));
+        } else if (auto* end = std::get_if<UnitEndItem>(&result->item)) {
+          ends_[end->token] = end->end;
+        } else if (auto* extra = std::get_if<ExtraItem>(&result->item)) {
+          extras_.push_back(extra->extra);
+        }
+      } else if (auto* started = std::get_if<PoolTestStarted>(&*event)) {
+        running_[started->token] = started->test;
+      }
+    }
+    return true;
+  }
+
+  // Living processes of this test's workers, each held by a descriptor.
+  std::vector<Fd> Marked() const {
+    std::vector<Fd> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      pid_t pid = 0;
+      if (absl::SimpleAtoi(entry.path().filename().string(), &pid) &&
+          InitialEnvironmentValue(pid, kMark) == mark_) {
+        Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+        if (fd.valid()) {
+          found.push_back(std::move(fd));
+        }
+      }
+    }
+    return found;
+  }
+
+  static void ExpectEnded(const std::vector<Fd>& processes) {
+    for (const Fd& process : processes) {
+      pollfd ended{process.get(), POLLIN, 0};
+      EXPECT_EQ(poll(&ended, 1, 10'000), 1) << "a process is left";
+    }
+  }
+
+  const std::string mark_ = ToString(RandomId<InstanceId>());
+  ScratchDir scratch_;
+  AgentOptions options_;
+  std::shared_ptr<const SuiteSpec> suite_;
+  RunId run_ = RandomId<RunId>();
+  std::uint64_t leases_ = 0;
+  std::uint32_t tests_ = 0;
+  Fd wake_;
+  std::vector<TestResult> results_;
+  std::vector<ExtraResult> extras_;
+  std::map<Token, UnitEnd> ends_;
+  std::map<Token, TestIndex> running_;
+  std::unique_ptr<PoolThread> pool_;
+};
+
+TEST_F(PoolThreadTest, RunsUnitsOnAWarmWorker) {
+  Begin();
+  AwaitEnd(Start({"echo out; echo err >&2", "exit 3", "kill -SEGV $$"}));
+  AwaitEnd(Start({"true"}));
+  ASSERT_THAT(results_, SizeIs(4));
+  EXPECT_EQ(results_[0].outcome, Outcome::kPassed);
+  EXPECT_EQ(results_[0].output.head, "out\nerr\n");
+  EXPECT_EQ(results_[1].outcome, Outcome::kFailed);
+  EXPECT_EQ(results_[1].message, "exit status 3");
+  EXPECT_EQ(results_[2].outcome, Outcome::kCrashed);
+  EXPECT_THAT(results_[2].message, HasSubstr("SIGSEGV"));
+  EXPECT_EQ(results_[3].outcome, Outcome::kPassed);
+  EXPECT_TRUE(ends_.begin()->second.health.has_value());
+}
+
+TEST_F(PoolThreadTest, ATestOverItsTimeIsEndedAndTheRestGoesOn) {
+  Begin();
+  AwaitEnd(Start(
+      {"echo before; trap '' TERM; sleep 1000 & sleep 1000", "echo after"},
+      std::chrono::milliseconds(200)));
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[0].outcome, Outcome::kTimedOut);
+  EXPECT_EQ(results_[0].output.head, "before\n");
+  EXPECT_THAT(results_[0].details, HasSubstr("sleep"));
+  EXPECT_EQ(results_[1].outcome, Outcome::kPassed);
+}
+
+TEST_F(PoolThreadTest, ATestThatKillsItsWorkerIsChargedAlone) {
+  Begin();
+  AwaitEnd(Start({"true", "kill -KILL $PPID; sleep 1000", "true"}));
+  ASSERT_THAT(results_, SizeIs(3));
+  EXPECT_EQ(results_[0].outcome, Outcome::kPassed);
+  EXPECT_EQ(results_[1].outcome, Outcome::kCrashed);
+  EXPECT_THAT(results_[1].message, HasSubstr("SIGKILL"));
+  EXPECT_EQ(results_[2].outcome, Outcome::kPassed);
+}
+
+TEST_F(PoolThreadTest, AWorkerThatCannotBeStartedIsAnError) {
+  auto suite = std::make_shared<SuiteSpec>(*suite_);
+  suite->worker = {"/no/such/worker"};
+  suite_ = suite;
+  Begin();
+  AwaitEnd(Start({"true", "true"}));
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[1].outcome, Outcome::kError);
+  EXPECT_THAT(results_[1].message, HasSubstr("/no/such/worker"));
+}
+
+TEST_F(PoolThreadTest, AProgramThatIsNoWorkerIsAnErrorWithWhatItSaid) {
+  auto suite = std::make_shared<SuiteSpec>(*suite_);
+  suite->worker = {"/bin/sh", "-c", "echo I am no worker; exit 5"};
+  suite_ = suite;
+  Begin();
+  AwaitEnd(Start({"true"}));
+  ASSERT_THAT(results_, SizeIs(1));
+  EXPECT_EQ(results_[0].outcome, Outcome::kError);
+  EXPECT_THAT(results_[0].message, HasSubstr("exit status 5"));
+  EXPECT_THAT(results_[0].details, HasSubstr("I am no worker"));
+}
+
+TEST_F(PoolThreadTest, WhatAUnitLeavesInItsTmpdirIsRemoved) {
+  Begin();
+  AwaitEnd(
+      Start({"test -d $TMPDIR && mkdir -p $TMPDIR/a/b && "
+             "echo x > $TMPDIR/a/b/c && ln -s / $TMPDIR/root"}));
+  ASSERT_THAT(results_, SizeIs(1));
+  EXPECT_EQ(results_[0].outcome, Outcome::kPassed) << results_[0].output.head;
+  pool_.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_.path()));
+}
+
+TEST_F(PoolThreadTest, ALargeEnvironmentReachesTheWorker) {
+  for (int i = 0; i < 100; ++i) {
+    options_.env.push_back(
+        absl::StrCat("LARGE_", i, "=", std::string(5000, 'x')));
+  }
+  Begin();
+  AwaitEnd(Start({"test ${#LARGE_99} = 5000"}));
+  EXPECT_EQ(results_.at(0).outcome, Outcome::kPassed);
+}
+
+TEST_F(PoolThreadTest, NothingIsLeftWhenThePoolGoes) {
+  Begin();
+  const Token token =
+      Start({"trap '' TERM; setsid sleep 1000 & "
+             "(setsid sh -c 'sleep 1000 & sleep 1000' &) ; sleep 1000"});
+  AwaitStart(token);
+  pool_.reset();
+  EXPECT_THAT(Marked(), SizeIs(0));
+}
+
+TEST_F(PoolThreadTest, AKilledWardenIsReplacedAndItsTestsAreErrors) {
+  Begin();
+  const Token token =
+      Start({"trap '' TERM; setsid sleep 1000 & sleep 1000", "true"});
+  AwaitStart(token);
+  const std::vector<Fd> before = Marked();
+  const std::vector<pid_t> wardens = Children(getpid());
+  ASSERT_THAT(wardens, SizeIs(1));
+  kill(wardens[0], SIGKILL);
+  AwaitEnd(token);
+  ExpectEnded(before);
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[0].outcome, Outcome::kError);
+  EXPECT_THAT(results_[0].message, HasSubstr("warden"));
+  EXPECT_EQ(results_[1].outcome, Outcome::kPassed);
+}
+
+TEST_F(PoolThreadTest, AStoppedUnitEndsWithoutTheRest) {
+  Begin();
+  const Token token = Start({"sleep 1000", "true"});
+  AwaitStart(token);
+  pool_->Push(PoolStop{token, Duration::zero(), "cancelled"});
+  AwaitEnd(token);
+  EXPECT_THAT(results_, SizeIs(0));
+}
+
+}  // namespace
+}  // namespace paceline
