@@ -147,8 +147,8 @@ TEST(SpawnTest, SignalsAreUnblockedAndDefaultInTheChild) {
   const std::string label = "SigIgn:\t";
   const std::size_t ignored = text.find(label);
   ASSERT_NE(ignored, std::string::npos) << text;
-  // Signals 32 and 33 are glibc's own: whoever started this test may have left
-  // them ignored, and no program can change that by glibc's means.
+  // Signals 32 and 33 are glibc's own: its posix_spawn ignores them in every
+  // child, whatever set of defaults it is given.
   constexpr unsigned long long kGlibcs = 0x180000000;
   EXPECT_EQ(std::stoull(text.substr(ignored + label.size(), 16), nullptr, 16) &
                 ~kGlibcs,
