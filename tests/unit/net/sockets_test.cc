@@ -1,0 +1,116 @@
+#include "common/net/sockets.h"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <zmq.hpp>
+
+#include "common/wire/messages.h"
+#include "tests/support/status_matchers.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kAnyPort[] = "tcp://127.0.0.1:*";
+
+class SocketsTest : public testing::Test {
+ protected:
+  std::unique_ptr<RouterSocket> Bind(const std::string& endpoint) {
+    auto router = RouterSocket::Bind(context_, {endpoint});
+    EXPECT_THAT(router, IsOk());
+    return *std::move(router);
+  }
+
+  // The next message at `socket`, or nothing when the limit passed.
+  template <typename Socket>
+  std::optional<Received> Await(Socket& socket) {
+    NetPoller poller;
+    poller.Add(&socket);
+    const Instant limit = clock_.Now() + std::chrono::seconds(10);
+    for (;;) {
+      if (auto received = socket.Receive(); received.has_value()) {
+        return received;
+      }
+      if (clock_.Now() >= limit) {
+        return std::nullopt;
+      }
+      poller.Wait(clock_, limit);
+    }
+  }
+
+  SystemClock clock_;
+  NetContext context_;
+};
+
+TEST_F(SocketsTest, AMessageAndItsAnswerCrossWithinTheProcess) {
+  const auto router = Bind("inproc://sockets-test");
+  auto dealer = DealerSocket::Connect(context_, "inproc://sockets-test");
+  ASSERT_THAT(dealer, IsOk());
+  ASSERT_THAT((*dealer)->Send(std::string("a\0b", 3)), IsOk());
+  const auto asked = Await(*router);
+  ASSERT_TRUE(asked.has_value());
+  EXPECT_EQ(asked->bytes, std::string("a\0b", 3));
+  ASSERT_THAT(router->Send(asked->peer, "answer"), IsOk());
+  const auto answer = Await(**dealer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->bytes, "answer");
+}
+
+TEST_F(SocketsTest, APortLeftOpenIsFilledIn) {
+  const auto router = Bind(kAnyPort);
+  ASSERT_EQ(router->endpoints().size(), 1U);
+  EXPECT_THAT(router->endpoints()[0],
+              testing::MatchesRegex("tcp://127\\.0\\.0\\.1:[1-9][0-9]*"));
+}
+
+TEST_F(SocketsTest, AnAddressInUseIsNamed) {
+  const auto router = Bind(kAnyPort);
+  const std::string taken = router->endpoints()[0];
+  EXPECT_THAT(RouterSocket::Bind(context_, {taken}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr(taken)));
+}
+
+TEST_F(SocketsTest, MessagesOfTheWrongShapeAreDroppedAndCounted) {
+  const auto router = Bind(kAnyPort);
+  zmq::context_t context;
+  zmq::socket_t peer(context, zmq::socket_type::dealer);
+  peer.set(zmq::sockopt::linger, 0);
+  peer.connect(router->endpoints()[0]);
+  for (const char* part : {"one", "two", "three"}) {
+    peer.send(zmq::str_buffer("garbage"), zmq::send_flags::sndmore);
+    peer.send(zmq::const_buffer(part, 3), zmq::send_flags::none);
+  }
+  peer.send(zmq::str_buffer("good"), zmq::send_flags::none);
+  const auto received = Await(*router);
+  ASSERT_TRUE(received.has_value());
+  EXPECT_EQ(received->bytes, "good");
+  EXPECT_EQ(router->malformed(), 3U);
+}
+
+TEST_F(SocketsTest, APeerThatNeverWasIsGone) {
+  EXPECT_THAT(Bind(kAnyPort)->Send("nobody", "x"),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("gone")));
+}
+
+TEST_F(SocketsTest, NothingIsQueuedWithoutAConnection) {
+  // Nobody listens there any longer.
+  const std::string left = Bind(kAnyPort)->endpoints()[0];
+  auto dealer = DealerSocket::Connect(context_, left);
+  ASSERT_THAT(dealer, IsOk());
+  EXPECT_THAT((*dealer)->Send("x"), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(SocketsTest, AMessageOverTheLimitIsRefused) {
+  const auto router = Bind("inproc://sockets-test");
+  auto dealer = DealerSocket::Connect(context_, "inproc://sockets-test");
+  ASSERT_THAT(dealer, IsOk());
+  EXPECT_THAT((*dealer)->Send(std::string(kMaxMessageBytes + 1, 'x')),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace paceline
