@@ -1,0 +1,50 @@
+#include "cli/discovery_thread.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cli/selection.h"
+
+namespace paceline {
+
+void DiscoverAll(const RunFlags& flags,
+                 const std::vector<ChosenTarget>& targets,
+                 const Selection::Output& output,
+                 const std::function<bool()>& cancelled) {
+  Selection selection(MakeSelectionOptions(flags), output, cancelled);
+  const bool runners_own_selection = !flags.discovery.ctest_selection.empty() ||
+                                     flags.discovery.ctest_rerun_failed;
+  for (const ChosenTarget& target : targets) {
+    if (cancelled()) {
+      break;
+    }
+    selection.BeginTarget(target.title);
+    target.discoverer->Discover(target.target, flags.discovery, selection);
+    if (!selection.EndTarget() && !runners_own_selection && !cancelled()) {
+      selection.AddError(
+          {target.title,
+           absl::StrCat("The ", target.discoverer->runner(), " target ",
+                        target.title,
+                        " holds no test. Is it the right one, and built with "
+                        "its tests?")});
+    }
+  }
+  selection.Finish();
+}
+
+DiscoveryThread::DiscoveryThread(const RunFlags& flags,
+                                 const std::vector<ChosenTarget>& targets,
+                                 DiscoveryFeed& feed)
+    : feed_(feed), thread_([&flags, &targets, &feed] {
+        DiscoverAll(
+            flags, targets,
+            [&feed](Found found) { feed.Put(std::move(found)); },
+            [&feed] { return feed.cancelled(); });
+      }) {}
+
+DiscoveryThread::~DiscoveryThread() {
+  feed_.Cancel();
+  thread_.join();
+}
+
+}  // namespace paceline

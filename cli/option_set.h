@@ -1,0 +1,84 @@
+// The options of one subcommand, said once: as flags, as keys of
+// paceline.toml and as PACELINE_… variables.
+//
+// Each option has one parser, so that a value is good or bad alike wherever it
+// is written. CLI11 reads the command line; its headers stay in the .cc.
+
+#ifndef PACELINE_CLI_OPTION_SET_H_
+#define PACELINE_CLI_OPTION_SET_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/config/config.h"
+
+namespace paceline {
+
+struct Option {
+  // "retries": the flag --retries, the key `retries`.
+  std::string key = {};
+  // Further spellings on the command line: "-v".
+  std::vector<std::string> also = {};
+  SettingKind kind = SettingKind::kScalar;
+  // What a value is, in the help: "N"; empty for a switch.
+  std::string value = {};
+  std::string help = {};
+  // Called once a value; a bad one is a fragment that completes
+  // "--retries: …". A switch gets "true" or "false".
+  std::function<absl::Status(const std::string&)> take = {};
+  // No key of the file and no variable.
+  bool only_on_command_line = false;
+  // A scalar whose value may be left out; this is taken then.
+  std::optional<std::string> implied = std::nullopt;
+};
+
+class OptionSet {
+ public:
+  // `section` is the table of paceline.toml and the middle of variables' names.
+  OptionSet(std::string section, std::string description);
+
+  void Add(Option option);
+  // What stands without a flag: "TARGET". None is accepted unless this is said.
+  void AllowPositionals(std::string name, std::string help);
+
+  // For the configuration to know.
+  void AppendKnown(std::vector<KnownSetting>& known) const;
+
+  struct Parsed {
+    std::vector<std::string> positionals;
+    // What stood behind `--`; nothing if there was no `--`.
+    std::optional<std::vector<std::string>> after_dashes;
+    // The flags that were given, by key, in order.
+    std::vector<std::pair<std::string, std::vector<std::string>>> given;
+    // Set when help was asked for.
+    std::optional<std::string> help;
+  };
+  // Reads the command line behind the subcommand's name `command`, takes
+  // nothing yet. Returns kInvalidArgument with a sentence that names the flag.
+  absl::StatusOr<Parsed> ParseCommandLine(
+      const std::string& command, const std::vector<std::string>& args) const;
+
+  // Hands all values to their options: a flag's before the configuration's.
+  absl::Status Apply(const Parsed& parsed, const Config& config) const;
+
+  const std::string& section() const { return section_; }
+
+ private:
+  const Option* Find(absl::string_view key) const;
+
+  std::string section_;
+  std::string description_;
+  std::vector<Option> options_;
+  std::string positional_name_;
+  std::string positional_help_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_CLI_OPTION_SET_H_

@@ -1,0 +1,46 @@
+// A report being written: the first error is kept, and what comes after it is
+// thrown away.
+
+#ifndef PACELINE_CLI_REPORT_FILE_H_
+#define PACELINE_CLI_REPORT_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/base/fd.h"
+
+namespace paceline {
+
+class ReportFile {
+ public:
+  // Creates or empties the file at `path`. Errors are whole sentences that
+  // name it.
+  static absl::StatusOr<std::unique_ptr<ReportFile>> Create(
+      const std::string& path);
+  // Writes to a copy of the descriptor `fd`; `name` is for sentences.
+  static absl::StatusOr<std::unique_ptr<ReportFile>> Share(int fd,
+                                                           std::string name);
+
+  // Whether WriteAt works: not for pipes and terminals.
+  bool seekable() const { return seekable_; }
+  void Append(absl::string_view bytes);
+  void WriteAt(std::uint64_t offset, absl::string_view bytes);
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  ReportFile(Fd fd, std::string path);
+
+  Fd fd_;
+  std::string path_;
+  bool seekable_ = false;
+  absl::Status status_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_CLI_REPORT_FILE_H_

@@ -1,0 +1,266 @@
+// paceline run
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/client_loop.h"
+#include "cli/commands.h"
+#include "cli/discovery_thread.h"
+#include "cli/exit_code.h"
+#include "cli/json_writer.h"
+#include "cli/junit_writer.h"
+#include "cli/live_view.h"
+#include "cli/log_relay.h"
+#include "cli/plain_view.h"
+#include "cli/run_flags.h"
+#include "cli/run_place.h"
+#include "cli/summary.h"
+#include "cli/targets.h"
+#include "cli/terminal.h"
+#include "common/base/version.h"
+
+namespace paceline {
+namespace {
+
+std::string HostName() {
+  utsname name{};
+  return uname(&name) == 0 ? name.nodename : "localhost";
+}
+
+int Usage(const absl::Status& status) {
+  WriteSentence(status.message());
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+// The views and reports of one run.
+class Observers {
+ public:
+  Observers(const RunFlags& flags, Instant start)
+      : flags_(flags),
+        start_(start),
+        // Events have standard output for themselves.
+        fd_(flags.json == "-" ? STDERR_FILENO : STDOUT_FILENO) {
+    const bool terminal = IsTerminal(fd_);
+    view_options_.verbosity = flags.verbosity;
+    view_options_.colour = flags.colour == Colour::kAlways ||
+                           (flags.colour == Colour::kAuto && terminal &&
+                            std::getenv("NO_COLOR") == nullptr);
+    view_options_.fail_on_flaky = flags.options.fail_on_flaky;
+    view_options_.fail_on_leak = flags.options.fail_on_leak;
+    summary_.emplace(start, view_options_);
+    const TextSink write = [fd = fd_](absl::string_view text) {
+      WriteAll(fd, text);
+    };
+    if (terminal && flags.verbosity != Verbosity::kQuiet) {
+      live_ = std::make_unique<LiveView>(
+          start, view_options_, [fd = fd_] { return TerminalColumns(fd); },
+          write);
+      relay_ = std::make_unique<LogRelay>(
+          [this](absl::string_view lines) { live_->WriteAbove(lines); });
+      all_.Add(relay_.get());
+      all_.Add(live_.get());
+    } else {
+      plain_ = std::make_unique<PlainView>(start, view_options_, write);
+      all_.Add(plain_.get());
+    }
+    all_.Add(&*summary_);
+  }
+
+  absl::Status OpenReports(const RunId& run) {
+    if (!flags_.json.empty()) {
+      auto file = flags_.json == "-"
+                      ? ReportFile::Share(STDOUT_FILENO, "standard output")
+                      : ReportFile::Create(flags_.json);
+      if (!file.ok()) {
+        return file.status();
+      }
+      json_ = std::make_unique<JsonWriter>(start_, run, flags_.options.title,
+                                           *std::move(file));
+      all_.Add(json_.get());
+    }
+    if (!flags_.junit.empty()) {
+      auto file = ReportFile::Create(flags_.junit);
+      if (!file.ok()) {
+        return file.status();
+      }
+      JunitOptions options;
+      options.title = flags_.options.title;
+      options.host = HostName();
+      options.started_unix_ns =
+          std::chrono::duration_cast<std::chrono::nanoseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count();
+      options.fail_on_flaky = flags_.options.fail_on_flaky;
+      options.fail_on_leak = flags_.options.fail_on_leak;
+      junit_ = std::make_unique<JunitWriter>(start_, std::move(options),
+                                             *std::move(file));
+      all_.Add(junit_.get());
+    }
+    return absl::OkStatus();
+  }
+
+  RunObserver& all() { return all_; }
+
+  void Print(absl::string_view text) {
+    if (live_ != nullptr) {
+      live_->WriteAbove(text);
+    } else {
+      WriteAll(fd_, text);
+    }
+  }
+
+  // Leaves the terminal to somebody else.
+  void Clear() {
+    if (live_ != nullptr) {
+      live_->Clear();
+    }
+  }
+
+  // Prints the summary and says how it ends.
+  int Finish(Instant now, RunFacts facts) {
+    summary_->AddTo(facts);
+    for (const absl::Status& report :
+         {json_ != nullptr ? json_->status() : absl::OkStatus(),
+          junit_ != nullptr ? junit_->status() : absl::OkStatus()}) {
+      if (!report.ok() && facts.failure.empty()) {
+        facts.failure = std::string(report.message());
+      }
+    }
+    const int code = static_cast<int>(DecideExitCode(facts));
+    WriteAll(fd_, summary_->Text(facts));
+    if (!facts.failure.empty()) {
+      WriteSentence(facts.failure);
+    }
+    if (json_ != nullptr) {
+      json_->WriteExit(now, code, ExplainExitCode(facts));
+    }
+    return code;
+  }
+
+ private:
+  const RunFlags& flags_;
+  const Instant start_;
+  const int fd_;
+  ViewOptions view_options_;
+  std::optional<Summary> summary_;
+  std::unique_ptr<LiveView> live_;
+  std::unique_ptr<LogRelay> relay_;
+  std::unique_ptr<PlainView> plain_;
+  std::unique_ptr<JsonWriter> json_;
+  std::unique_ptr<JunitWriter> junit_;
+  ObserverList all_;
+};
+
+// What selected nothing, as it was written.
+std::string SelectionText(const RunFlags& flags) {
+  std::vector<std::string> parts;
+  for (const std::string& text : flags.filter_texts) {
+    parts.push_back(absl::StrCat("--filter ", text));
+  }
+  for (const std::string& text : flags.label_texts) {
+    parts.push_back(absl::StrCat("--label ", text));
+  }
+  parts.insert(parts.end(), flags.discovery.ctest_selection.begin(),
+               flags.discovery.ctest_selection.end());
+  return parts.empty()
+             ? "there is none"
+             : absl::StrCat("none matches ", absl::StrJoin(parts, " "));
+}
+
+RunClientOptions ClientOptions(const RunFlags& flags, const RunId& run,
+                               const RunPlace& place) {
+  RunClientOptions options;
+  options.run = run;
+  options.options = flags.options;
+  options.program_version = std::string(ProgramVersion());
+  options.host = HostName();
+  options.pid = static_cast<std::uint32_t>(getpid());
+  options.coordinator = place.name();
+  options.min_agents = place.min_agents();
+  options.connect_timeout = flags.connect_timeout;
+  options.agent_wait = flags.agent_wait;
+  return options;
+}
+
+}  // namespace
+
+int RunCommand(const Invocation& invocation) {
+  const SystemClock clock;
+  const Instant start = clock.Now();
+  RunFlags flags;
+  auto parsed = ReadSettings(invocation, RunOptionSet(&flags));
+  if (!parsed.ok()) {
+    return Usage(parsed.status());
+  }
+  if (parsed->help.has_value()) {
+    WriteAll(STDOUT_FILENO, *parsed->help);
+    return 0;
+  }
+  if (absl::Status complete =
+          CompleteRunFlags(*parsed, invocation.environment, flags);
+      !complete.ok()) {
+    return Usage(complete);
+  }
+  const auto discoverers = AllDiscoverers();
+  const auto targets = ChooseTargets(flags.named, discoverers);
+  if (!targets.ok()) {
+    return Usage(targets.status());
+  }
+  auto signals = SignalInput::Open();
+  if (!signals.ok()) {
+    return Usage(signals.status());
+  }
+  const auto run = RandomId<RunId>();
+  Observers observers(flags, start);
+  if (absl::Status opened = observers.OpenReports(run); !opened.ok()) {
+    return Usage(opened);
+  }
+  if (flags.seed.has_value()) {
+    observers.Print(
+        absl::StrCat("shuffled with --shuffle=", *flags.seed, "\n"));
+  }
+
+  NetContext context;
+  RunFacts facts;
+  {
+    auto loop = ClientLoop::Create(context, RunPlace::ClientEndpoint(flags),
+                                   clock, **signals);
+    if (!loop.ok()) {
+      return Usage(loop.status());
+    }
+    // Looking into targets goes on while the rest is started.
+    const DiscoveryThread discovery(flags, *targets, (*loop)->feed());
+    auto place = RunPlace::Start(context, flags);
+    if (!place.ok()) {
+      observers.Clear();
+      WriteSentence(place.status().message());
+      return static_cast<int>(ExitCode::kInfrastructure);
+    }
+    const ClientLoop::Result result = (*loop)->Run(
+        ClientOptions(flags, run, **place), observers.all(), [&observers] {
+          observers.Clear();
+          // The warden ends what we leave behind.
+          _exit(static_cast<int>(ExitCode::kInterrupted));
+        });
+    facts.interrupted = result.interrupted;
+    facts.selected = result.discovery.selected;
+    facts.in_shard = result.discovery.in_shard;
+  }
+  const int code = observers.Finish(clock.Now(), facts);
+  if (code == static_cast<int>(ExitCode::kNothingSelected)) {
+    WriteSentence(absl::StrCat("no test was selected: ", SelectionText(flags)));
+  }
+  return code;
+}
+
+}  // namespace paceline

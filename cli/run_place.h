@@ -1,0 +1,47 @@
+// Where a run's tests run: here, on the agents of a coordinator, or on agents
+// that dial this very process.
+
+#ifndef PACELINE_CLI_RUN_PLACE_H_
+#define PACELINE_CLI_RUN_PLACE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agent/agent.h"
+#include "cli/run_flags.h"
+#include "common/net/sockets.h"
+#include "coordinator/server.h"
+
+namespace paceline {
+
+// Local mode is the same coordinator and the same agent as a fleet's, met over
+// inproc://.
+class RunPlace {
+ public:
+  // Starts what `flags` ask for. Errors are whole sentences.
+  static absl::StatusOr<std::unique_ptr<RunPlace>> Start(NetContext& context,
+                                                         const RunFlags& flags);
+
+  // Where the client dials; known before anything is started.
+  static std::string ClientEndpoint(const RunFlags& flags);
+
+  // What sentences call the coordinator.
+  const std::string& name() const { return name_; }
+  // So many agents are waited for before the first test.
+  std::uint32_t min_agents() const { return min_agents_; }
+
+ private:
+  RunPlace() = default;
+
+  std::string name_;
+  std::uint32_t min_agents_ = 0;
+  // The agent leaves before its coordinator does.
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Agent> agent_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_CLI_RUN_PLACE_H_

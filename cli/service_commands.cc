@@ -1,0 +1,157 @@
+// paceline coordinator, paceline agent
+
+#include <poll.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/agent.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/service_flags.h"
+#include "cli/signals.h"
+#include "cli/take.h"
+#include "cli/terminal.h"
+#include "common/base/log.h"
+#include "common/os/subprocess.h"
+#include "coordinator/server.h"
+
+namespace paceline {
+namespace {
+
+constexpr char kDefaultEndpoint[] = "tcp://127.0.0.1:7878";
+
+int Fail(const absl::Status& status, ExitCode code) {
+  WriteSentence(status.message());
+  return static_cast<int>(code);
+}
+
+// Settings, and the log level that they fill in.
+absl::StatusOr<OptionSet::Parsed> Prepare(const Invocation& invocation,
+                                          OptionSet options,
+                                          const std::string& log_level) {
+  auto parsed = ReadSettings(invocation, std::move(options));
+  if (parsed.ok() && !parsed->help.has_value()) {
+    if (absl::Status set = SetLogLevel(log_level); !set.ok()) {
+      return set;
+    }
+  }
+  return parsed;
+}
+
+void WaitForSignal(SignalInput& signals) {
+  pollfd input{signals.fd(), POLLIN, 0};
+  while (poll(&input, 1, -1) < 0) {
+  }
+}
+
+std::string HostName() {
+  utsname name{};
+  return uname(&name) == 0 ? name.nodename : "localhost";
+}
+
+}  // namespace
+
+int CoordinatorCommand(const Invocation& invocation) {
+  CoordinatorFlags flags;
+  const auto parsed =
+      Prepare(invocation, CoordinatorOptionSet(&flags), flags.log_level);
+  if (!parsed.ok()) {
+    return Fail(parsed.status(), ExitCode::kUsage);
+  }
+  if (parsed->help.has_value()) {
+    WriteAll(STDOUT_FILENO, *parsed->help);
+    return 0;
+  }
+  auto signals = SignalInput::Open();
+  if (!signals.ok()) {
+    return Fail(signals.status(), ExitCode::kInfrastructure);
+  }
+  ServerOptions options;
+  options.endpoints = flags.listen;
+  if (options.endpoints.empty()) {
+    options.endpoints.emplace_back(kDefaultEndpoint);
+  }
+  options.insecure = flags.insecure;
+  options.lost_after = flags.lost_after;
+  NetContext context;
+  auto server = Server::Start(context, std::move(options));
+  if (!server.ok()) {
+    return Fail(server.status(),
+                server.status().code() == absl::StatusCode::kPermissionDenied
+                    ? ExitCode::kUsage
+                    : ExitCode::kInfrastructure);
+  }
+  WriteAll(STDOUT_FILENO,
+           absl::StrCat("paceline coordinator listening at ",
+                        absl::StrJoin((*server)->endpoints(), " "), " \n"));
+  WaitForSignal(**signals);
+  return 0;
+}
+
+int AgentCommand(const Invocation& invocation) {
+  AgentFlags flags;
+  const auto parsed =
+      Prepare(invocation, AgentOptionSet(&flags), flags.log_level);
+  if (!parsed.ok()) {
+    return Fail(parsed.status(), ExitCode::kUsage);
+  }
+  if (parsed->help.has_value()) {
+    WriteAll(STDOUT_FILENO, *parsed->help);
+    return 0;
+  }
+  auto signals = SignalInput::Open();
+  if (!signals.ok()) {
+    return Fail(signals.status(), ExitCode::kInfrastructure);
+  }
+  AgentOptions options;
+  options.endpoint = flags.connect.empty() ? kDefaultEndpoint : flags.connect;
+  options.name = flags.name.empty() ? HostName() : flags.name;
+  options.slots = flags.workers == 0 ? AvailableCpus() : flags.workers;
+  options.labels = flags.labels;
+  options.limits = flags.limits;
+  options.output_limit = flags.output_limit;
+  options.kill_grace = flags.kill_grace;
+  options.slow_warning = flags.slow_warning;
+  options.drain_timeout = flags.drain_timeout;
+  options.max_recycles_per_minute = flags.max_recycles_per_minute;
+  options.temp_root = flags.temp_root;
+  options.env = invocation.environment;
+  WriteAll(STDOUT_FILENO,
+           absl::StrCat("paceline agent ", options.name, ": ", options.slots,
+                        options.slots == 1 ? " worker" : " workers", " for ",
+                        options.endpoint, "\n"));
+  NetContext context;
+  auto agent = Agent::Start(context, std::move(options));
+  if (!agent.ok()) {
+    return Fail(agent.status(), ExitCode::kInfrastructure);
+  }
+  // Signals drain it while this thread waits for its end.
+  auto stop = MakePipe();
+  if (!stop.ok()) {
+    return Fail(stop.status(), ExitCode::kInfrastructure);
+  }
+  std::thread drainer([&] {
+    pollfd inputs[] = {{(*signals)->fd(), POLLIN, 0},
+                       {stop->first.get(), POLLIN, 0}};
+    while (inputs[1].revents == 0) {
+      poll(inputs, 2, -1);
+      while (const auto signal = (*signals)->Take()) {
+        Log(LogLevel::kInfo, absl::StrCat(*signal, ": draining"));
+        (*agent)->Drain();
+      }
+    }
+  });
+  const absl::Status left = (*agent)->Join();
+  stop->second.Reset();
+  drainer.join();
+  return left.ok() ? 0 : Fail(left, ExitCode::kInfrastructure);
+}
+
+}  // namespace paceline

@@ -1,0 +1,112 @@
+#include "cli/service_flags.h"
+
+#include "absl/strings/str_cat.h"
+#include "cli/take.h"
+#include "common/config/quantity.h"
+#include "common/net/endpoint.h"
+
+namespace paceline {
+namespace {
+
+Option LogLevelOption(std::string* level) {
+  return {.key = "log-level",
+          .value = "LEVEL",
+          .help = "debug, info, warning or error (info)",
+          .take = TakeText(level)};
+}
+
+}  // namespace
+
+OptionSet CoordinatorOptionSet(CoordinatorFlags* flags) {
+  OptionSet set("coordinator",
+                "Hands the tests of runs out to agents, until it is stopped.");
+  set.Add({.key = "listen",
+           .kind = SettingKind::kList,
+           .value = "ENDPOINT",
+           .help = "tcp://HOST:PORT or ipc://PATH; repeat for more "
+                   "(tcp://127.0.0.1:7878)",
+           .take = [flags](const std::string& text) {
+             flags->listen.push_back(text);
+             return ValidateEndpoint(text, /*listening=*/true);
+           }});
+  set.Add({.key = "insecure",
+           .kind = SettingKind::kSwitch,
+           .help = "Listen beyond this machine, without keys",
+           .take = TakeSwitch(&flags->insecure)});
+  set.Add({.key = "lost-after",
+           .value = "TIME",
+           .help = "An agent that is silent so long is lost (30s)",
+           .take = TakeDuration(&flags->lost_after)});
+  set.Add(LogLevelOption(&flags->log_level));
+  return set;
+}
+
+OptionSet AgentOptionSet(AgentFlags* flags) {
+  OptionSet set("agent",
+                "Runs tests on this host for a coordinator, until it is "
+                "stopped. SIGTERM drains it.");
+  set.Add({.key = "connect",
+           .also = {"--coordinator"},
+           .value = "ENDPOINT",
+           .help = "Where the coordinator listens",
+           .take = TakeEndpoint(&flags->connect, false)});
+  set.Add({.key = "name",
+           .value = "NAME",
+           .help = "Unique among the agents (default: the host's name)",
+           .take = TakeText(&flags->name)});
+  set.Add({.key = "workers",
+           .also = {"-j"},
+           .value = "N",
+           .help = "So many workers (default: the CPUs)",
+           .take = TakePositive(&flags->workers)});
+  set.Add({.key = "label",
+           .kind = SettingKind::kList,
+           .value = "TEXT",
+           .help = "What this host is, for people; repeat for more",
+           .take = TakeList(&flags->labels)});
+  AddLimits(&flags->limits, set);
+  set.Add(
+      {.key = "output-limit",
+       .value = "SIZE",
+       .help = "Of a test's output, its first and last part are kept (1MiB)",
+       .take = TakeParsed(&flags->output_limit, [](const std::string& text) {
+         return ParseBytes(text);
+       })});
+  set.Add({.key = "kill-grace",
+           .value = "TIME",
+           .help = "From SIGTERM to SIGKILL (3s)",
+           .take = TakeDuration(&flags->kill_grace)});
+  set.Add({.key = "slow-warning",
+           .value = "TIME",
+           .help = "Say so when a test runs so long (60s)",
+           .take = TakeDuration(&flags->slow_warning)});
+  set.Add({.key = "drain-timeout",
+           .value = "TIME",
+           .help = "What still runs then is given back (8s)",
+           .take = TakeDuration(&flags->drain_timeout)});
+  set.Add({.key = "max-recycles-per-minute",
+           .value = "N",
+           .help = "Replace no more workers than that (120)",
+           .take = TakePositive(&flags->max_recycles_per_minute)});
+  set.Add({.key = "temp-root",
+           .value = "DIR",
+           .help = "Where tests' TMPDIRs are made (default: under TMPDIR)",
+           .take = TakeText(&flags->temp_root)});
+  set.Add(LogLevelOption(&flags->log_level));
+  return set;
+}
+
+OptionSet StatusOptionSet(StatusFlags* flags) {
+  OptionSet set("status", "Shows a coordinator's agents and runs.");
+  set.Add({.key = "coordinator",
+           .value = "ENDPOINT",
+           .help = "Where it listens",
+           .take = TakeEndpoint(&flags->coordinator, false)});
+  set.Add({.key = "connect-timeout",
+           .value = "TIME",
+           .help = "Wait so long for it (10s)",
+           .take = TakeDuration(&flags->connect_timeout)});
+  return set;
+}
+
+}  // namespace paceline

@@ -1,0 +1,53 @@
+// Parsers of options' values, made into what an Option calls.
+
+#ifndef PACELINE_CLI_TAKE_H_
+#define PACELINE_CLI_TAKE_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cli/option_set.h"
+#include "common/base/clock.h"
+#include "common/model/worker_limits.h"
+
+namespace paceline {
+
+using Take = std::function<absl::Status(const std::string&)>;
+
+// Whatever `parse` makes of a value goes to `*into`.
+template <typename T, typename Parse>
+Take TakeParsed(T* into, Parse parse) {
+  return [into, parse](const std::string& text) -> absl::Status {
+    auto parsed = parse(text);
+    if (!parsed.ok()) {
+      return parsed.status();
+    }
+    *into = *std::move(parsed);
+    return absl::OkStatus();
+  };
+}
+
+Take TakeText(std::string* into);
+Take TakeList(std::vector<std::string>* into);
+Take TakeSwitch(bool* into);
+Take TakeCount(std::uint32_t* into);
+// At least one.
+Take TakePositive(std::uint32_t* into);
+Take TakeDuration(Duration* into);
+// An endpoint to dial, or to listen at.
+Take TakeEndpoint(std::string* into, bool listening);
+
+// --max-rss, --max-fds and --max-age, which local runs and agents have.
+void AddLimits(WorkerLimits* limits, OptionSet& options);
+
+// The CPUs that this process may use: affinity and cgroup quota.
+std::uint32_t AvailableCpus();
+
+}  // namespace paceline
+
+#endif  // PACELINE_CLI_TAKE_H_

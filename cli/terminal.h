@@ -1,0 +1,23 @@
+// Standard output and error, as a terminal or something else.
+
+#ifndef PACELINE_CLI_TERMINAL_H_
+#define PACELINE_CLI_TERMINAL_H_
+
+#include "absl/strings/string_view.h"
+
+namespace paceline {
+
+// All of `text`, waiting where the other end is slow; what cannot be written
+// is dropped.
+void WriteAll(int fd, absl::string_view text);
+
+bool IsTerminal(int fd);
+// 80 where that cannot be known.
+int TerminalColumns(int fd);
+
+// "paceline: …" on standard error.
+void WriteSentence(absl::string_view sentence);
+
+}  // namespace paceline
+
+#endif  // PACELINE_CLI_TERMINAL_H_
