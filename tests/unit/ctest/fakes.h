@@ -6,6 +6,7 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,12 +35,11 @@ class RecordingSink final : public DiscoverySink {
 
   // Of that name; there must be one.
   const TestSpec& Test(const std::string& name) const {
-    for (const TestSpec& test : tests) {
-      if (test.name == name) {
-        return test;
-      }
-    }
-    PACELINE_CHECK(!"a test of that name");
+    const auto found = std::find_if(
+        tests.begin(), tests.end(),
+        [&name](const TestSpec& test) { return test.name == name; });
+    PACELINE_CHECK(found != tests.end());
+    return *found;
   }
 
   std::vector<SuiteSpec> suites;
