@@ -44,10 +44,10 @@ bool IsBad(const AttemptEvent& attempt, const ViewOptions& options) {
 
 std::string Position(const TestRef& test, const TestResult& result) {
   if (!result.file.empty()) {
-    return absl::StrCat(OneLine(result.file), ":", result.line);
+    return absl::StrCat(PrintableLine(result.file), ":", result.line);
   }
   if (!test.file.empty()) {
-    return absl::StrCat(OneLine(test.file), ":", test.line);
+    return absl::StrCat(PrintableLine(test.file), ":", test.line);
   }
   return "";
 }
@@ -57,13 +57,13 @@ std::string AttemptLine(const TestRef& test, const AttemptEvent& attempt,
   const Verdict verdict =
       attempt.verdict.value_or(ToVerdict(attempt.result.outcome));
   std::string line = absl::StrCat(VerdictWord(verdict, options.colour), " ",
-                                  OneLine(DisplayName(test)), " (",
+                                  PrintableLine(DisplayName(test)), " (",
                                   FormatDuration(attempt.result.duration));
   if (attempt.attempt > 1 || !attempt.rerun.empty()) {
     absl::StrAppend(&line, ", attempt ", attempt.attempt);
   }
   if (!attempt.rerun.empty()) {
-    absl::StrAppend(&line, ", ", OneLine(attempt.rerun));
+    absl::StrAppend(&line, ", ", PrintableLine(attempt.rerun));
   }
   absl::StrAppend(&line, ")");
   if (attempt.result.leaked) {

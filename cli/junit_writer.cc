@@ -246,7 +246,19 @@ std::optional<Instant> JunitWriter::next_deadline() const {
   return file_->seekable() ? flush_at_ : std::nullopt;
 }
 
-void JunitWriter::OnEnded(Instant now, const RunEnd&) {
+void JunitWriter::OnEnded(Instant now, const RunEnd& end) {
+  if (!end.failure.empty() || end.without_verdict > 0) {
+    // Without it, what is missing would look like a run that is all good.
+    ++errors_;
+    Add(now, absl::StrCat(
+                 "<testcase name=\"run\" classname=\"paceline\" "
+                 "time=\"0.000\">\n<error",
+                 Attribute("message",
+                           absl::StrCat(
+                               end.without_verdict, " tests have no verdict",
+                               end.failure.empty() ? "" : ": ", end.failure)),
+                 " type=\"not_run\"></error>\n</testcase>\n"));
+  }
   if (file_->seekable()) {
     Flush(now);
     return;

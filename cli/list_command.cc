@@ -27,7 +27,7 @@ class Listing {
 
   void Take(Found found) {
     if (auto* suite = std::get_if<FoundSuite>(&found)) {
-      suites_.push_back(absl::StrCat(OneLine(suite->spec.name), " (",
+      suites_.push_back(absl::StrCat(PrintableLine(suite->spec.name), " (",
                                      suite->spec.runner, ")"));
     } else if (auto* test = std::get_if<TestSpec>(&found)) {
       Print(*test);
@@ -60,16 +60,16 @@ class Listing {
       last_suite_ = suite;
       absl::StrAppend(&text_, suites_[Value(test.suite)], "\n");
     }
-    absl::StrAppend(&text_, "  ", OneLine(test.name));
+    absl::StrAppend(&text_, "  ", PrintableLine(test.name));
     if (test.skip_reason.has_value()) {
-      absl::StrAppend(&text_, "  [", OneLine(*test.skip_reason), "]");
+      absl::StrAppend(&text_, "  [", PrintableLine(*test.skip_reason), "]");
     }
     if (verbose_) {
       if (!test.file.empty()) {
-        absl::StrAppend(&text_, "  ", OneLine(test.file), ":", test.line);
+        absl::StrAppend(&text_, "  ", PrintableLine(test.file), ":", test.line);
       }
       for (const std::string& label : test.labels) {
-        absl::StrAppend(&text_, "  #", OneLine(label));
+        absl::StrAppend(&text_, "  #", PrintableLine(label));
       }
     }
     text_ += '\n';
@@ -103,17 +103,21 @@ int ListCommand(const Invocation& invocation) {
     status = CompleteRunFlags(*parsed, invocation.environment, flags);
   }
   const auto discoverers = AllDiscoverers();
-  absl::StatusOr<std::vector<ChosenTarget>> targets = status;
+  std::vector<ChosenTarget> targets;
   if (status.ok()) {
-    targets = ChooseTargets(flags.named, discoverers);
+    auto chosen = ChooseTargets(flags.named, discoverers);
+    status = chosen.status();
+    if (chosen.ok()) {
+      targets = *std::move(chosen);
+    }
   }
-  if (!targets.ok()) {
-    WriteSentence(targets.status().message());
+  if (!status.ok()) {
+    WriteSentence(status.message());
     return static_cast<int>(ExitCode::kUsage);
   }
   Listing listing(flags.verbosity == Verbosity::kVerbose);
   DiscoverAll(
-      flags, *targets,
+      flags, targets,
       [&listing](Found found) { listing.Take(std::move(found)); },
       [] { return false; });
   return listing.Finish();

@@ -39,7 +39,7 @@ void LiveView::OnDiscovered(Instant, std::uint64_t tests, bool complete) {
 
 void LiveView::OnDiscoveryError(Instant, const DiscoveryError& error) {
   WriteAbove(absl::StrCat(Coloured("ERROR", "\x1b[31m", options_.colour), " ",
-                          OneLine(error.target), ": ",
+                          PrintableLine(error.target), ": ",
                           Printable(error.message, options_.colour), "\n"));
 }
 
@@ -61,15 +61,15 @@ void LiveView::OnAttempt(Instant, const TestRef& test,
 void LiveView::OnRecycled(Instant, absl::string_view suite,
                           const RecycledEvent& event) {
   if (options_.verbosity == Verbosity::kVerbose) {
-    WriteAbove(absl::StrCat("RECYCLED worker ", event.worker, " of ",
-                            OneLine(event.agent), " (", OneLine(suite),
-                            "): ", ToString(event.reason), "\n"));
+    WriteAbove(absl::StrCat(
+        "RECYCLED worker ", event.worker, " of ", PrintableLine(event.agent),
+        " (", PrintableLine(suite), "): ", ToString(event.reason), "\n"));
   }
 }
 
 void LiveView::OnNote(Instant, absl::string_view text) {
   if (options_.verbosity != Verbosity::kQuiet) {
-    WriteAbove(absl::StrCat("note: ", OneLine(text), "\n"));
+    WriteAbove(absl::StrCat("note: ", PrintableLine(text), "\n"));
   }
 }
 
@@ -81,8 +81,8 @@ void LiveView::OnProgress(Instant now, const ProgressRef& progress) {
     if (running_.size() == kMaxRunning) {
       break;
     }
-    running_.push_back({OneLine(DisplayName(running.test)),
-                        OneLine(running.agent), now - running.running});
+    running_.push_back({PrintableLine(DisplayName(running.test)),
+                        PrintableLine(running.agent), now - running.running});
   }
   Changed();
 }

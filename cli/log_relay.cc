@@ -11,7 +11,7 @@ namespace paceline {
 LogRelay::LogRelay(TextSink sink) : sink_(std::move(sink)) {
   SetLogSink([this](LogLevel, absl::string_view message) {
     const std::lock_guard lock(mutex_);
-    absl::StrAppend(&waiting_, OneLine(message), "\n");
+    absl::StrAppend(&waiting_, PrintableLine(message), "\n");
   });
 }
 

@@ -74,7 +74,7 @@ absl::StatusOr<OptionSet::Parsed> OptionSet::ParseCommandLine(
     }
   }
 
-  CLI::App app(description_, command);
+  CLI::App app(description_, absl::StrCat("paceline ", command));
   app.set_help_flag("-h,--help", "Print this and leave");
   // Values live as long as the parser that fills them.
   std::deque<std::vector<std::string>> values;

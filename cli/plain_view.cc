@@ -29,7 +29,7 @@ void PlainView::OnDiscovered(Instant, std::uint64_t tests, bool complete) {
 }
 
 void PlainView::OnDiscoveryError(Instant, const DiscoveryError& error) {
-  sink_(absl::StrCat("ERROR ", OneLine(error.target), ": ",
+  sink_(absl::StrCat("ERROR ", PrintableLine(error.target), ": ",
                      Printable(error.message, false), "\n"));
 }
 
@@ -53,14 +53,14 @@ void PlainView::OnRecycled(Instant, absl::string_view suite,
                            const RecycledEvent& event) {
   if (options_.verbosity == Verbosity::kVerbose) {
     sink_(absl::StrCat("RECYCLED worker ", event.worker, " of ",
-                       OneLine(event.agent), " (", OneLine(suite),
+                       PrintableLine(event.agent), " (", PrintableLine(suite),
                        "): ", ToString(event.reason), "\n"));
   }
 }
 
 void PlainView::OnNote(Instant, absl::string_view text) {
   if (options_.verbosity != Verbosity::kQuiet) {
-    sink_(absl::StrCat("note: ", OneLine(text), "\n"));
+    sink_(absl::StrCat("note: ", PrintableLine(text), "\n"));
   }
 }
 

@@ -90,7 +90,8 @@ void AddSelection(RunFlags* flags, OptionSet& set) {
   set.Add(
       {.key = "shuffle",
        .value = "SEED",
-       .help = "Random order; --shuffle=SEED for the same one again",
+       .help = "In random order, which is printed; --shuffle=SEED for the "
+               "same one again",
        .take =
            [flags](const std::string& text) { return TakeSeed(text, flags); },
        .implied = "random"});

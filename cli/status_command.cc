@@ -78,28 +78,28 @@ absl::StatusOr<StatusReply> AskForStatus(const std::string& endpoint,
 
 std::string Table(const StatusReply& reply) {
   std::string text =
-      absl::StrCat("coordinator ", OneLine(reply.program_version), ", epoch ",
-                   reply.epoch, "\n", reply.agents.size(),
+      absl::StrCat("coordinator ", PrintableLine(reply.program_version),
+                   ", epoch ", reply.epoch, "\n", reply.agents.size(),
                    reply.agents.size() == 1 ? " agent" : " agents", "\n");
   for (const AgentStatus& agent : reply.agents) {
     absl::StrAppend(
         &text,
         absl::StrFormat("  %-20s %-9s %3u slots %4u leases  %s pid %u, heard "
                         "%s ago\n",
-                        OneLine(agent.name), OneLine(agent.state), agent.slots,
-                        agent.leases, OneLine(agent.host), agent.pid,
-                        FormatDuration(agent.last_heard)));
+                        PrintableLine(agent.name), PrintableLine(agent.state),
+                        agent.slots, agent.leases, PrintableLine(agent.host),
+                        agent.pid, FormatDuration(agent.last_heard)));
   }
   absl::StrAppend(&text, reply.runs.size(),
                   reply.runs.size() == 1 ? " run\n" : " runs\n");
   for (const RunStatus& run : reply.runs) {
     absl::StrAppend(
-        &text,
-        absl::StrFormat("  %s %-10s %u of %u done, %u bad, %u queued, %s old  "
-                        "%s\n",
-                        ToString(run.run).substr(0, 8), OneLine(run.state),
-                        run.settled, run.tests, run.bad, run.queued,
-                        FormatDuration(run.age), OneLine(run.title)));
+        &text, absl::StrFormat(
+                   "  %s %-10s %u of %u done, %u bad, %u queued, %s old  "
+                   "%s\n",
+                   ToString(run.run).substr(0, 8), PrintableLine(run.state),
+                   run.settled, run.tests, run.bad, run.queued,
+                   FormatDuration(run.age), PrintableLine(run.title)));
   }
   return text;
 }

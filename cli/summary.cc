@@ -29,7 +29,7 @@ void Summary::Note(List& list, const TestRef& test,
                    absl::string_view message) const {
   if (list.count++ < kMaxLines) {
     list.lines.push_back(
-        {OneLine(DisplayName(test)), Fit(OneLine(message), 200)});
+        {PrintableLine(DisplayName(test)), Fit(PrintableLine(message), 200)});
   }
 }
 
@@ -70,7 +70,7 @@ void Summary::OnAttempt(Instant, const TestRef& test,
     const auto at = std::upper_bound(
         slowest_.begin(), slowest_.end(), result.duration,
         [](Duration d, const Slow& slow) { return d > slow.duration; });
-    slowest_.insert(at, {result.duration, OneLine(DisplayName(test))});
+    slowest_.insert(at, {result.duration, PrintableLine(DisplayName(test))});
     if (slowest_.size() > kSlowest) {
       slowest_.pop_back();
     }
@@ -80,7 +80,7 @@ void Summary::OnAttempt(Instant, const TestRef& test,
 void Summary::OnRecycled(Instant, absl::string_view suite,
                          const RecycledEvent& event) {
   ++recycled_;
-  Recycles& recycles = recycles_[{OneLine(suite), event.reason.signal}];
+  Recycles& recycles = recycles_[{PrintableLine(suite), event.reason.signal}];
   ++recycles.count;
   recycles.last = ToString(event.reason);
 }
@@ -140,7 +140,7 @@ std::string Summary::Text(const RunFacts& facts) const {
   }
   for (const auto& [reason, count] : reruns_) {
     absl::StrAppend(&text, Count(count, "attempt", "attempts"),
-                    " more: ", OneLine(reason), "\n");
+                    " more: ", PrintableLine(reason), "\n");
   }
   AppendList("Leaked", leaked_, text);
   AppendList("Flaky", flaky_, text);
@@ -161,10 +161,12 @@ std::string Summary::Text(const RunFacts& facts) const {
                   FormatDuration(wall_), counts.empty() ? "" : ": ",
                   absl::StrJoin(counts, ", "), "\n");
   if (!end_.reason.empty() && facts.failure != end_.reason) {
-    absl::StrAppend(&text, OneLine(end_.reason), "\n");
+    absl::StrAppend(&text, PrintableLine(end_.reason), "\n");
   }
   const bool good = DecideExitCode(facts) == ExitCode::kGreen;
-  const std::string verdict = ExplainExitCode(facts);
+  // A failure's sentence goes to standard error.
+  const std::string why = ExplainExitCode(facts);
+  const std::string verdict = why == facts.failure ? "not green" : why;
   if (options_.colour) {
     absl::StrAppend(&text, good ? "\x1b[32m" : "\x1b[31m", verdict,
                     "\x1b[0m\n");

@@ -141,7 +141,7 @@ std::string Printable(absl::string_view bytes, bool keep_colour) {
   return text;
 }
 
-std::string OneLine(absl::string_view bytes) {
+std::string PrintableLine(absl::string_view bytes) {
   std::string text = Printable(bytes, /*keep_colour=*/false);
   absl::StrReplaceAll({{"\n", " "}, {"\t", " "}}, &text);
   absl::StripAsciiWhitespace(&text);

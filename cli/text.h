@@ -23,7 +23,7 @@ void AppendUtf8(std::uint32_t character, std::string& text);
 std::string Printable(absl::string_view bytes, bool keep_colour);
 
 // Printable, and on one line: newlines become spaces.
-std::string OneLine(absl::string_view bytes);
+std::string PrintableLine(absl::string_view bytes);
 
 // XML 1.0 text or attribute value: escaped, and valid UTF-8 without the
 // characters that XML forbids, each of which becomes U+FFFD.

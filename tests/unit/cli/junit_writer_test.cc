@@ -1,0 +1,167 @@
+#include "cli/junit_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/program.h"
+#include "tests/support/status_matchers.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+
+const Instant kStart{std::chrono::hours(1)};
+constexpr Duration kLong = std::chrono::seconds(10);
+
+class JunitWriterTest : public testing::Test {
+ protected:
+  JunitWriterTest() : path_(absl::StrCat(scratch_.path(), "/junit.xml")) {
+    JunitOptions options;
+    options.title = "build \"quoted\" & more";
+    options.host = "host";
+    auto file = ReportFile::Create(path_);
+    EXPECT_THAT(file, IsOk());
+    writer_.emplace(kStart, options, *std::move(file));
+  }
+
+  static TestRef Ref(std::uint32_t index, absl::string_view name) {
+    TestRef test;
+    test.index = static_cast<TestIndex>(index);
+    test.suite = "foo_test";
+    test.scope = "Foo";
+    test.name = name;
+    test.file = "foo.cc";
+    test.line = 12;
+    return test;
+  }
+
+  static AttemptEvent Attempt(std::optional<Verdict> verdict, Outcome outcome) {
+    AttemptEvent attempt;
+    attempt.attempt = 1;
+    attempt.agent = "alpha";
+    attempt.host = "host";
+    attempt.worker = 3;
+    attempt.verdict = verdict;
+    attempt.result.outcome = outcome;
+    attempt.result.duration = std::chrono::milliseconds(12);
+    return attempt;
+  }
+
+  void End(std::uint64_t without_verdict = 0) {
+    RunEnd end;
+    end.without_verdict = without_verdict;
+    writer_->OnEnded(kStart + kLong, end);
+  }
+
+  // Whether xmllint finds it well-formed and of the schema.
+  void ExpectValid() const {
+    const auto lint = RunProgram(
+        {"xmllint", "--noout", "--schema",
+         absl::StrCat(PACELINE_SOURCE_DIR, "/tests/unit/cli/data/surefire.xsd"),
+         path_});
+    EXPECT_EQ(lint->exit_code(), 0) << lint->err() << ReadFile(path_);
+  }
+
+  ScratchDir scratch_;
+  std::string path_;
+  std::optional<JunitWriter> writer_;
+};
+
+TEST_F(JunitWriterTest, EveryKindOfVerdictIsValidAndCounted) {
+  for (int i = 0; i < kVerdictCount; ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    AttemptEvent attempt =
+        Attempt(verdict, verdict == Verdict::kFlaky ? Outcome::kPassed
+                                                    : static_cast<Outcome>(i));
+    attempt.result.message = "what happened";
+    attempt.result.properties = {{"key", "value"}};
+    WorkerHealth health;
+    health.rss_bytes = 4096;
+    attempt.result.health = health;
+    const std::string name = absl::StrCat("Foo.Bar", i);
+    writer_->OnAttempt(kStart, Ref(static_cast<std::uint32_t>(i), name),
+                       attempt);
+  }
+  End();
+  ExpectValid();
+  const std::string text = ReadFile(path_);
+  EXPECT_THAT(text, HasSubstr("tests=\"12\" failures=\"4\" errors=\"3\" "
+                              "skipped=\"1\""));
+  EXPECT_THAT(text, HasSubstr("name=\"Bar0\" classname=\"Foo\""));
+  EXPECT_THAT(text, HasSubstr("name=\"paceline.agent\" value=\"alpha\""));
+  EXPECT_THAT(text, HasSubstr("name=\"key\" value=\"value\""));
+  EXPECT_THAT(text, HasSubstr("name=\"paceline.rss_bytes\" value=\"4096\""));
+}
+
+TEST_F(JunitWriterTest, TheFileIsValidWhileTheRunGoesOn) {
+  ExpectValid();
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    const std::string name = absl::StrCat("Foo.Bar", i);
+    writer_->OnAttempt(kStart, Ref(i, name),
+                       Attempt(Verdict::kPassed, Outcome::kPassed));
+    if (i % 7 == 0) {
+      writer_->OnTick(kStart + kLong);
+      ExpectValid();
+      EXPECT_EQ(ReadJunit(path_).size(), i + 1);
+    }
+  }
+  EXPECT_TRUE(writer_->next_deadline().has_value());
+  End();
+  EXPECT_EQ(ReadJunit(path_).size(), 20U);
+}
+
+TEST_F(JunitWriterTest, AnyBytesOfATestBecomeValidText) {
+  AttemptEvent attempt = Attempt(Verdict::kFailed, Outcome::kFailed);
+  for (int c = 0; c < 256; ++c) {
+    attempt.result.output.head += static_cast<char>(c);
+  }
+  attempt.result.output.tail = "]]> </system-out>";
+  attempt.result.output.cut_bytes = 5;
+  attempt.result.message = attempt.result.output.head;
+  attempt.result.details = "\xed\xa0\x80 \xff <a> & \"";
+  attempt.result.properties = {{"\x01", "\xc3"}};
+  writer_->OnAttempt(kStart, Ref(0, "Foo.B\x02r"), attempt);
+  End();
+  ExpectValid();
+}
+
+TEST_F(JunitWriterTest, AttemptsBeforeTheLastAreInItsCase) {
+  AttemptEvent failed = Attempt(std::nullopt, Outcome::kFailed);
+  failed.result.message = "first try";
+  writer_->OnAttempt(kStart, Ref(0, "Foo.Flaky"), failed);
+  writer_->OnAttempt(kStart, Ref(1, "Foo.Bad"), failed);
+  writer_->OnAttempt(kStart, Ref(0, "Foo.Flaky"),
+                     Attempt(Verdict::kFlaky, Outcome::kPassed));
+  writer_->OnAttempt(kStart, Ref(1, "Foo.Bad"),
+                     Attempt(Verdict::kFailed, Outcome::kFailed));
+  End();
+  ExpectValid();
+  const std::string text = ReadFile(path_);
+  EXPECT_THAT(text, HasSubstr("<flakyFailure message=\"first try\""));
+  EXPECT_THAT(text, HasSubstr("<rerunFailure message=\"first try\""));
+  EXPECT_EQ(ReadJunit(path_).size(), 2U);
+}
+
+TEST_F(JunitWriterTest, WhatIsMissingDoesNotLookGood) {
+  writer_->OnDiscoveryError(kStart, {"bad", "bad could not be listed."});
+  End(/*without_verdict=*/7);
+  ExpectValid();
+  EXPECT_THAT(ReadFile(path_), HasSubstr("7 tests have no verdict"));
+  EXPECT_EQ(ReadJunit(path_)["discovery.bad"], "error");
+}
+
+TEST(JunitReportFileTest, AFullDiskIsASentence) {
+  auto file = ReportFile::Create("/dev/full");
+  ASSERT_THAT(file, IsOk());
+  JunitWriter writer(kStart, {}, *std::move(file));
+  writer.OnEnded(kStart, {});
+  EXPECT_THAT(writer.status(), StatusIs(absl::StatusCode::kResourceExhausted,
+                                        HasSubstr("/dev/full")));
+}
+
+}  // namespace
+}  // namespace paceline
