@@ -75,7 +75,10 @@ int Warden::Run() {
   }
   pollfd fds[] = {{socket_.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}};
   while (true) {
-    if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+    if (poll(fds, 2, -1) < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
       break;
     }
     if (fds[1].revents != 0) {

@@ -72,18 +72,17 @@ void InMemoryJournal::Forget(RunId run) {
       }
     }
   }
-  records_.erase(
-      std::remove_if(records_.begin(), records_.end(),
-                     [&](const Record& record) {
-                       if (const auto* output =
-                               std::get_if<OutputKept>(&record)) {
-                         return std::binary_search(tokens.begin(),
-                                                   tokens.end(),
-                                                   output->output.token);
-                       }
-                       return BelongsTo(record, run);
-                     }),
-      records_.end());
+  records_.erase(std::remove_if(records_.begin(), records_.end(),
+                                [&](const Record& record) {
+                                  if (const auto* output =
+                                          std::get_if<OutputKept>(&record)) {
+                                    return std::binary_search(
+                                        tokens.begin(), tokens.end(),
+                                        output->output.token);
+                                  }
+                                  return BelongsTo(record, run);
+                                }),
+                 records_.end());
 }
 
 }  // namespace paceline

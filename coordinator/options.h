@@ -18,6 +18,10 @@ struct CoordinatorOptions {
   // that no token of an earlier life is ever given out again.
   std::uint32_t epoch_floor = 0;
 
+  // Where the journal outlives no process: greater than that of any earlier
+  // life, so that no token of those is taken for one of this.
+  std::uint32_t first_epoch = 1;
+
   // Between an agent's beats, in a fleet small enough.
   Duration beat_interval = std::chrono::seconds(1);
   // A larger fleet beats more slowly, to send no more than this.

@@ -37,10 +37,9 @@ bool Meet(const std::vector<FlatNeed>& needs, std::size_t next, int& steps,
   // does.
   std::vector<std::uint32_t> order(things.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::uint32_t a, std::uint32_t b) {
-                     return things[a] > things[b];
-                   });
+  std::stable_sort(
+      order.begin(), order.end(),
+      [&](std::uint32_t a, std::uint32_t b) { return things[a] > things[b]; });
   std::optional<std::uint32_t> tried;
   for (const std::uint32_t thing : order) {
     if (things[thing] < need.slots || ++steps > kMaxSteps) {
@@ -133,10 +132,9 @@ std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
         most = std::max(most, slots);
       }
       if (need.slots > most) {
-        return absl::StrCat("it needs ", need.slots, " slots of one \"",
-                            need.type,
-                            "\", and the resource specification has at most ",
-                            most);
+        return absl::StrCat(
+            "it needs ", need.slots, " slots of one \"", need.type,
+            "\", and the resource specification has at most ", most);
       }
     }
   }
@@ -149,8 +147,7 @@ void ResourcePools::Take(const ResourceAllocation& allocation) {
   for (const auto& group : allocation) {
     for (const ResourcePiece& piece : group) {
       // A journal may name things that are taken or gone; never below zero.
-      if (piece.pool < free_.size() &&
-          piece.thing < free_[piece.pool].size()) {
+      if (piece.pool < free_.size() && piece.thing < free_[piece.pool].size()) {
         std::uint32_t& free = free_[piece.pool][piece.thing];
         free -= std::min(free, piece.slots);
       }
@@ -161,8 +158,7 @@ void ResourcePools::Take(const ResourceAllocation& allocation) {
 void ResourcePools::Give(const ResourceAllocation& allocation) {
   for (const auto& group : allocation) {
     for (const ResourcePiece& piece : group) {
-      if (piece.pool < free_.size() &&
-          piece.thing < free_[piece.pool].size()) {
+      if (piece.pool < free_.size() && piece.thing < free_[piece.pool].size()) {
         std::uint32_t& free = free_[piece.pool][piece.thing];
         free = std::min(free + piece.slots,
                         pools_[piece.pool].things[piece.thing].second);
@@ -181,9 +177,8 @@ std::vector<EnvEdit> ResourcePools::Environment(
     std::map<std::string, std::vector<std::string>> by_type;
     for (const ResourcePiece& piece : allocation[group]) {
       const ResourcePool& pool = pools_[piece.pool];
-      by_type[pool.type].push_back(
-          absl::StrCat("id:", pool.things[piece.thing].first,
-                       ",slots:", piece.slots));
+      by_type[pool.type].push_back(absl::StrCat(
+          "id:", pool.things[piece.thing].first, ",slots:", piece.slots));
     }
     env.push_back({prefix, absl::StrJoin(by_type, ",",
                                          [](std::string* out, const auto& t) {

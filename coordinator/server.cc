@@ -23,6 +23,11 @@ constexpr int kMessagesPerTurn = 1000;
 CoordinatorOptions MachineOptions(const ServerOptions& options) {
   CoordinatorOptions machine;
   machine.program_version = std::string(ProgramVersion());
+  // The journal ends with the process; the seconds since 1970 do not go back.
+  machine.first_epoch = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(
+          std::chrono::system_clock::now().time_since_epoch())
+          .count());
   machine.beat_interval = options.beat_interval;
   machine.lost_after = options.lost_after;
   return machine;

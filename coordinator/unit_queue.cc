@@ -14,9 +14,9 @@ void UnitQueue::AddSuite(bool scopes_share_setup) {
 }
 
 std::uint32_t UnitQueue::ScopeOf(SuiteIndex suite, absl::string_view name) {
-  const auto [it, added] = scope_names_.try_emplace(
-      std::pair(Value(suite), std::string(name)),
-      static_cast<std::uint32_t>(scopes_.size()));
+  const auto [it, added] =
+      scope_names_.try_emplace(std::pair(Value(suite), std::string(name)),
+                               static_cast<std::uint32_t>(scopes_.size()));
   if (added) {
     scopes_.emplace_back().suite = Value(suite);
   }
@@ -84,8 +84,8 @@ void UnitQueue::Rekey(std::uint32_t index) {
     const std::optional<double> mean = scope.mean.get();
     const bool by_length = mean.has_value() && !options_.keep_order;
     key = ScopeKey{by_length ? 1 : 0,
-                   by_length ? -*mean * static_cast<double>(
-                                            scope.tests.size() - scope.head)
+                   by_length ? -*mean * static_cast<double>(scope.tests.size() -
+                                                            scope.head)
                              : 0.0,
                    scope.tests[scope.head], index};
   }
@@ -199,9 +199,8 @@ void UnitQueue::Fill(PlannedUnit& unit, Suite& suite,
     // is short; but quick tests are not worth a message each.
     std::size_t most = share;
     if (known) {
-      most = std::max(most, static_cast<std::size_t>(
-                                ToSeconds(options_.least) /
-                                std::max(each, 1e-6)));
+      most = std::max(most, static_cast<std::size_t>(ToSeconds(options_.least) /
+                                                     std::max(each, 1e-6)));
     } else {
       most = std::min<std::size_t>(most, options_.probe_tests);
     }
@@ -249,9 +248,9 @@ void UnitQueue::Fill(PlannedUnit& unit, Suite& suite,
       break;
     }
   }
-  unit.predicted =
-      known || histogram_.Median().has_value() ? FromSeconds(seconds)
-                                               : options_.target;
+  unit.predicted = known || histogram_.Median().has_value()
+                       ? FromSeconds(seconds)
+                       : options_.target;
 }
 
 std::optional<PlannedUnit> UnitQueue::Cut(std::uint32_t fleet_slots,

@@ -1,0 +1,112 @@
+#include "coordinator/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/log.h"
+#include "coordinator/coordinator_impl.h"
+
+namespace paceline {
+namespace {
+
+// How often silence, claims and the like are looked at.
+constexpr Duration kLookInterval = std::chrono::milliseconds(100);
+// Without agents and runs there is nothing to look at.
+constexpr Duration kIdleInterval = std::chrono::seconds(60);
+// The loop came round this much later than it had asked for: it stood still.
+constexpr Duration kStall = std::chrono::milliseconds(500);
+
+}  // namespace
+
+absl::Status Coordinator::Impl::Recover(Instant now) {
+  // Tokens of this life must be greater than all before. Runs are begun again
+  // by their clients.
+  std::uint32_t epoch = std::max(1U, options_.first_epoch);
+  const absl::Status loaded = journal_->Load([&epoch](const Record& record) {
+    if (const auto* raised = std::get_if<EpochRaised>(&record)) {
+      epoch = std::max(epoch, raised->epoch + 1);
+    }
+  });
+  leases_.set_epoch(epoch);
+  journal_->Append(EpochRaised{epoch});
+  next_look_ = now;
+  return loaded;
+}
+
+void Coordinator::Impl::OnMalformed(absl::string_view peer,
+                                    const absl::Status& why) {
+  Log(LogLevel::kWarning,
+      absl::StrCat("refused what is no message: ", why.message()));
+  const RefusalCode code = absl::IsUnimplemented(why)
+                               ? RefusalCode::kProtocolVersion
+                               : RefusalCode::kMalformed;
+  Send(peer, Refused{code, std::string(why.message())});
+}
+
+void Coordinator::Impl::OnCommitted() {
+  // OnTick looks at what may be told now.
+}
+
+void Coordinator::Impl::OnTick(Instant now) {
+  if (due_.has_value() && now - *due_ >= kStall) {
+    // Our own standing still is not their silence.
+    const Duration lag = now - *due_;
+    for (const auto& [instance, agent] : agents_) {
+      agent->last_heard = std::min(now, agent->last_heard + lag);
+    }
+    for (const auto& [id, run] : runs_) {
+      run->client.last_heard = std::min(now, run->client.last_heard + lag);
+    }
+  }
+  if (now >= next_look_) {
+    next_look_ = now + kLookInterval;
+    LookAtAgents(now);
+    LookAtRuns(now);
+    work_changed_ = true;
+  }
+  if (work_changed_) {
+    GrantUnits(now);
+  }
+  for (const auto& [id, run] : runs_) {
+    if (run->EndIfOver(journal_->committed())) {
+      EndRun(now, *run);
+    }
+    TellClient(now, *run);
+  }
+  TellAgents();
+  due_ = next_deadline();
+}
+
+Instant Coordinator::Impl::next_deadline() const {
+  if (agents_.empty() && runs_.empty()) {
+    return next_look_ + kIdleInterval;
+  }
+  return next_look_;
+}
+
+Coordinator::Coordinator(CoordinatorOptions options, Journal* journal,
+                         CoordinatorOutbox* outbox)
+    : impl_(std::make_unique<Impl>(std::move(options), journal, outbox)) {}
+
+Coordinator::~Coordinator() = default;
+
+absl::Status Coordinator::Recover(Instant now) { return impl_->Recover(now); }
+
+void Coordinator::OnMessage(Instant now, absl::string_view peer,
+                            Message message) {
+  impl_->OnMessage(now, peer, std::move(message));
+}
+
+void Coordinator::OnMalformed(Instant /*now*/, absl::string_view peer,
+                              const absl::Status& why) {
+  impl_->OnMalformed(peer, why);
+}
+
+void Coordinator::OnCommitted(Instant /*now*/) { impl_->OnCommitted(); }
+
+void Coordinator::OnTick(Instant now) { impl_->OnTick(now); }
+
+Instant Coordinator::next_deadline() const { return impl_->next_deadline(); }
+
+}  // namespace paceline

@@ -1,0 +1,336 @@
+// Coordinator: clients, their submissions, and what they are told.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/log.h"
+#include "coordinator/coordinator_impl.h"
+
+namespace paceline {
+
+void Coordinator::Impl::Handle(Instant, absl::string_view peer,
+                               const ClientHello& hello) {
+  if (hello.protocol != kFleetProtocolVersion) {
+    Send(peer,
+         Refused{RefusalCode::kProtocolVersion,
+                 absl::StrCat("this client speaks version ", hello.protocol,
+                              " of the fleet protocol and the "
+                              "coordinator version ",
+                              kFleetProtocolVersion,
+                              "; install the same paceline on both")});
+    return;
+  }
+  Send(peer, ClientWelcome{kFleetProtocolVersion, leases_.epoch(),
+                           options_.client_beat_interval});
+}
+
+Run* Coordinator::Impl::FindRun(Instant now, absl::string_view peer,
+                                const RunId& id) {
+  const auto it = runs_.find(id);
+  if (it == runs_.end()) {
+    Send(peer, Refused{RefusalCode::kUnknownRun,
+                       absl::StrCat("run ", ToString(id),
+                                    " is not known here; start it again")});
+    return nullptr;
+  }
+  it->second->client.last_heard = now;
+  return it->second.get();
+}
+
+// ---- submission ------------------------------------------------------------
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               SubmitOpen& open) {
+  const RunId id = open.run;
+  auto it = runs_.find(id);
+  if (it == runs_.end()) {
+    Record kept = RunOpened{id, std::move(open.options)};
+    const std::uint64_t record = journal_->Append(kept);
+    it = runs_
+             .emplace(id, std::make_unique<Run>(
+                              id, std::move(std::get<RunOpened>(kept).options),
+                              options_, now))
+             .first;
+    it->second->client.part_record = record;
+    Log(LogLevel::kInfo, absl::StrCat("run opened run=", ToString(id),
+                                      " title=", it->second->options().title));
+  } else if (!it->second->client.part_record.has_value()) {
+    it->second->client.part_record = journal_->committed();
+  }
+  it->second->client.peer = std::string(peer);
+  it->second->client.last_heard = now;
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               SubmitPart& part) {
+  Run* const run = FindRun(now, peer, part.run);
+  if (run == nullptr) {
+    return;
+  }
+  if (part.part > run->parts()) {
+    if (const absl::Status status = run->CheckPart(part); !status.ok()) {
+      Reject(*run, peer, status);
+      return;
+    }
+    Record kept = PartAdded{std::move(part)};
+    const std::uint64_t record = journal_->Append(kept);
+    run->AddPart(std::move(std::get<PartAdded>(kept).part), record);
+    run->client.part_record = record;
+    work_changed_ = true;
+  } else if (!run->client.part_record.has_value()) {
+    run->client.part_record = journal_->committed();
+  }
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               SubmitComplete& complete) {
+  Run* const run = FindRun(now, peer, complete.run);
+  if (run == nullptr) {
+    return;
+  }
+  if (!run->closed()) {
+    if (const absl::Status status = run->CheckComplete(complete);
+        !status.ok()) {
+      Reject(*run, peer, status);
+      return;
+    }
+    const std::uint64_t record = journal_->Append(RunClosed{complete});
+    run->Close(complete, record);
+    run->client.complete_record = record;
+    work_changed_ = true;
+  } else if (!run->client.complete_record.has_value()) {
+    run->client.complete_record = journal_->committed();
+  }
+}
+
+void Coordinator::Impl::Reject(Run& run, absl::string_view peer,
+                               const absl::Status& why) {
+  Send(peer, Refused{RefusalCode::kSubmission, std::string(why.message())});
+  if (!run.ended() && !run.cancelled()) {
+    CancelRun(run, std::string(why.message()));
+  }
+}
+
+// ---- following -------------------------------------------------------------
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const Attach& attach) {
+  const auto it = runs_.find(attach.run);
+  if (it == runs_.end()) {
+    Send(peer, AttachReply{attach.run, false, 0, false});
+    return;
+  }
+  Run& run = *it->second;
+  run.client.peer = std::string(peer);
+  run.client.last_heard = now;
+  run.client.last_ack = now;
+  run.events().Rewind(attach.last_event);
+  const bool parts_kept =
+      !run.client.part_record.has_value() || committed(*run.client.part_record);
+  Send(peer, AttachReply{run.id(), true,
+                         parts_kept ? run.parts()
+                                    : run.parts() - std::min(1U, run.parts()),
+                         run.closed()});
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const EventsAck& ack) {
+  if (Run* const run = FindRun(now, peer, ack.run)) {
+    run->events().Acknowledge(ack.through);
+    run->client.last_ack = now;
+  }
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const Cancel& cancel) {
+  Run* const run = FindRun(now, peer, cancel.run);
+  if (run != nullptr && !run->cancelled() && !run->ended()) {
+    CancelRun(*run, cancel.reason.empty() ? "cancelled" : cancel.reason);
+  }
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const ClientBeat& beat) {
+  FindRun(now, peer, beat.run);
+}
+
+void Coordinator::Impl::CancelRun(Run& run, std::string reason) {
+  const std::uint64_t record = journal_->Append(RunCancelled{run.id(), reason});
+  run.Cancel(reason, record);
+  for (const auto& [instance, agent] : agents_) {
+    paceline::Stop stop{agent->session, {}, options_.stop_grace, reason};
+    for (const auto& [token, lease] : agent->leases) {
+      if (lease->run != &run) {
+        continue;
+      }
+      stop.tokens.push_back(token);
+      if (stop.tokens.size() == kMaxNamed) {
+        Tell(*agent, stop);
+        stop.tokens.clear();
+      }
+    }
+    if (!stop.tokens.empty()) {
+      Tell(*agent, std::move(stop));
+    }
+  }
+  work_changed_ = true;
+}
+
+void Coordinator::Impl::EndRun(Instant now, Run& run) {
+  run.client.ended_at = now;
+  for (const auto& [instance, agent] : agents_) {
+    Tell(*agent, RunOver{run.id()});
+    // A later run has another id; this one's suites are of no use any more.
+    for (auto it = agent->suites.begin(); it != agent->suites.end();) {
+      it = it->first == run.id() ? agent->suites.erase(it) : std::next(it);
+    }
+  }
+  Log(LogLevel::kInfo, absl::StrCat("run ended run=", ToString(run.id()),
+                                    " tests=", run.ledger().tests(),
+                                    " bad=", run.ledger().bad()));
+}
+
+void Coordinator::Impl::LookAtRuns(Instant now) {
+  for (auto it = runs_.begin(); it != runs_.end();) {
+    Run& run = *it->second;
+    const Duration gone = now - run.client.last_heard;
+    if (!run.ended() && !run.cancelled() && !run.options().detach &&
+        gone >= run.options().client_grace) {
+      CancelRun(run, absl::StrCat("not run: the client was gone for ",
+                                  FormatDuration(gone)));
+    }
+    if (run.events().in_flight() &&
+        now - run.client.last_ack >= options_.ask_again_after) {
+      // Nothing that was sent was answered: send it again.
+      run.client.last_ack = now;
+      run.events().Rewind(0);
+    }
+    const bool seen = run.events().empty();
+    if (run.ended() && run.client.ended_at.has_value() &&
+        now - *run.client.ended_at >= (seen ? options_.forget_seen_after
+                                            : options_.forget_unseen_after)) {
+      journal_->Append(RunForgotten{run.id()});
+      it = runs_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Coordinator::Impl::TellClient(Instant now, Run& run) {
+  Run::Client& client = run.client;
+  if (client.peer.empty()) {
+    return;
+  }
+  if (client.part_record.has_value() && committed(*client.part_record)) {
+    client.part_record.reset();
+    Send(client.peer, PartKept{run.id(), run.parts()});
+  }
+  if (client.complete_record.has_value() &&
+      committed(*client.complete_record)) {
+    client.complete_record.reset();
+    Send(client.peer, SubmitKept{run.id()});
+  }
+  while (true) {
+    const bool idle = !run.events().in_flight();
+    const std::optional<Events> events =
+        run.events().Next(run.id(), journal_->committed());
+    if (!events.has_value() || !outbox_->Send(client.peer, *events).ok()) {
+      break;
+    }
+    if (idle) {
+      client.last_ack = now;
+    }
+    run.events().Sent(*events);
+  }
+  if (!run.ended() && now >= client.next_progress) {
+    TellProgress(now, run);
+  }
+}
+
+void Coordinator::Impl::TellProgress(Instant now, Run& run) {
+  run.client.next_progress = now + options_.progress_interval;
+  Progress progress = MakeProgress(now, run);
+  if (run.client.last_progress == progress) {
+    return;
+  }
+  Send(run.client.peer, progress);
+  run.client.last_progress = std::move(progress);
+}
+
+Progress Coordinator::Impl::MakeProgress(Instant now, const Run& run) const {
+  constexpr std::size_t kShown = 64;
+  Progress progress;
+  progress.run = run.id();
+  progress.queued = run.queued();
+  for (const auto& [instance, agent] : agents_) {
+    ++progress.agents;
+    progress.slots += agent->slots();
+    for (const auto& [token, lease] : agent->leases) {
+      if (lease->run != &run || !lease->started) {
+        continue;
+      }
+      if (const LeasedAttempt* const current = lease->Current()) {
+        progress.running.push_back(
+            {current->test, agent->who.name, now - lease->since});
+      }
+    }
+  }
+  std::sort(progress.running.begin(), progress.running.end(),
+            [](const RunningTest& a, const RunningTest& b) {
+              return a.running > b.running;
+            });
+  if (progress.running.size() > kShown) {
+    progress.running.resize(kShown);
+  }
+  return progress;
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const StatusRequest&) {
+  StatusReply reply;
+  reply.program_version = options_.program_version;
+  reply.epoch = leases_.epoch();
+  for (const auto& [instance, agent] : agents_) {
+    if (reply.agents.size() == kMaxNamed) {
+      break;
+    }
+    AgentStatus status;
+    status.name = agent->who.name;
+    status.host = agent->who.host;
+    status.pid = agent->who.pid;
+    status.slots = agent->slots();
+    status.leases = static_cast<std::uint32_t>(agent->leases.size());
+    status.last_heard = now - agent->last_heard;
+    if (status.last_heard >= 3 * agent->beat_interval) {
+      status.state = "silent";
+    } else if (agent->pool_turn_age >= options_.stuck_shown_after) {
+      status.state = "stuck";
+    } else {
+      status.state = agent->draining ? "draining" : "ready";
+    }
+    reply.agents.push_back(std::move(status));
+  }
+  for (const auto& [id, run] : runs_) {
+    if (reply.runs.size() == kMaxNamed) {
+      break;
+    }
+    RunStatus status;
+    status.run = id;
+    status.title = run->options().title;
+    status.state = run->ended()       ? "ended"
+                   : run->cancelled() ? "cancelled"
+                   : run->closed()    ? "running"
+                                      : "submitting";
+    status.tests = run->ledger().tests();
+    status.settled = run->ledger().settled();
+    status.bad = run->ledger().bad();
+    status.queued = run->queued();
+    status.age = now - run->opened_at();
+    reply.runs.push_back(std::move(status));
+  }
+  Send(peer, reply);
+}
+
+}  // namespace paceline

@@ -1,0 +1,165 @@
+// Coordinator: which agent gets which unit.
+
+#include <algorithm>
+#include <utility>
+
+#include "coordinator/coordinator_impl.h"
+
+namespace paceline {
+namespace {
+
+// Un-started units asked back in one turn, at most.
+constexpr std::size_t kMaxTakenBack = 64;
+
+}  // namespace
+
+std::uint32_t Coordinator::Impl::FleetSlots() const {
+  std::uint32_t slots = 0;
+  for (const auto& [instance, agent] : agents_) {
+    slots += agent->draining ? 0 : agent->slots();
+  }
+  return slots;
+}
+
+bool Coordinator::Impl::HasRoom(const AgentRecord& agent) const {
+  return !agent.draining && !agent.peer.empty() && agent.unsent.empty() &&
+         agent.credit() > 0 && agent.leases.size() < kMaxNamed &&
+         agent.pool_turn_age < options_.stuck_shown_after;
+}
+
+void Coordinator::Impl::GrantUnits(Instant now) {
+  work_changed_ = false;
+  // Those with a slot free first; and then, one after the other, so that what
+  // is there is shared, what is held ahead.
+  for (const bool ahead : {false, true}) {
+    bool granted = true;
+    while (granted) {
+      granted = false;
+      for (const auto& [instance, agent] : agents_) {
+        if (HasRoom(*agent) && (ahead || agent->busy_slots < agent->slots())) {
+          granted = GrantOne(now, *agent) || granted;
+        }
+      }
+    }
+  }
+  TakeBack(now);
+}
+
+bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
+  const std::uint32_t fleet = FleetSlots();
+  const bool ahead = agent.busy_slots >= agent.slots();
+  // Runs share: the one with the fewest leases out is served first.
+  std::vector<Run*> order;
+  for (const auto& [id, run] : runs_) {
+    // What is held ahead is no more than a fair share of what is left.
+    const std::uint64_t share =
+        run->queued() / (std::uint64_t{2} * std::max(1U, fleet));
+    if (!run->ended() && !run->cancelled() &&
+        (!ahead || agent.waiting() <= share)) {
+      order.push_back(run.get());
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Run* a, const Run* b) {
+    return a->leases() < b->leases();
+  });
+  for (Run* const run : order) {
+    std::optional<SuiteIndex> warm;
+    if (agent.last_suite.has_value() && agent.last_suite->first == run->id()) {
+      warm = agent.last_suite->second;
+    }
+    if (std::optional<Run::Unit> unit = run->NextUnit(fleet, warm)) {
+      GrantUnit(now, agent, *run, *std::move(unit));
+      return true;
+    }
+  }
+  return false;
+}
+
+void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
+                                  Run::Unit unit) {
+  LeaseState& lease = leases_.Grant();
+  lease.run = &run;
+  lease.holder = &agent;
+  lease.unit = leases_.NextUnit();
+  lease.suite = unit.suite;
+  lease.slots = std::min(unit.slots, agent.slots());
+  lease.predicted = unit.predicted;
+  lease.constrained = unit.constrained;
+  lease.granted_at = now;
+  lease.since = now;
+
+  Grant grant;
+  grant.session = agent.session;
+  Lease& out = grant.leases.emplace_back();
+  out.token = lease.token;
+  out.run = run.id();
+  out.unit = lease.unit;
+  out.parent = unit.parent;
+  out.suite = unit.suite;
+  out.slots = lease.slots;
+  out.predicted = unit.predicted;
+  LeaseGranted record;
+  for (const TestIndex test : unit.tests) {
+    LeasedTest& described = out.tests.emplace_back(run.Describe(test));
+    described.env = unit.env;
+    lease.tests.push_back({test, described.attempt});
+    record.tests.emplace_back(test, described.attempt);
+  }
+  record.token = lease.token;
+  record.run = run.id();
+  record.unit = lease.unit;
+  record.parent = unit.parent;
+  record.suite = unit.suite;
+  record.slots = lease.slots;
+  record.predicted = unit.predicted;
+  record.resources = std::move(unit.resources);
+  record.holder = agent.who.instance;
+  record.agent = agent.who.name;
+  record.host = agent.who.host;
+  journal_->Append(record);
+
+  run.OnGranted();
+  agent.leases[lease.token] = &lease;
+  agent.busy_slots += lease.slots;
+  ++agent.granted;
+  agent.last_suite = {run.id(), unit.suite};
+  if (agent.suites.insert({run.id(), unit.suite}).second) {
+    grant.suites.push_back({run.id(), unit.suite, run.SuiteOf(unit.suite)});
+  }
+  Tell(agent, std::move(grant));
+}
+
+void Coordinator::Impl::TakeBack(Instant now) {
+  std::uint32_t idle = 0;
+  for (const auto& [instance, agent] : agents_) {
+    if (HasRoom(*agent) && agent->busy_slots < agent->slots()) {
+      idle += agent->slots() - agent->busy_slots;
+    }
+  }
+  if (idle == 0) {
+    return;
+  }
+  for (const auto& [instance, agent] : agents_) {
+    if (agent->busy_slots <= agent->slots()) {
+      continue;  // what it holds it can start at once
+    }
+    Revoke revoke{agent->session, {}};
+    // The youngest would start last.
+    for (auto it = agent->leases.rbegin();
+         it != agent->leases.rend() && idle > 0 &&
+         revoke.tokens.size() < kMaxTakenBack;
+         ++it) {
+      LeaseState& lease = *it->second;
+      if (!lease.started && !lease.revoked_at.has_value()) {
+        lease.revoked_at = now;
+        revoke.tokens.push_back(lease.token);
+        --idle;
+      }
+    }
+    if (!revoke.tokens.empty()) {
+      Tell(*agent, std::move(revoke));
+    }
+  }
+}
+
+}  // namespace paceline

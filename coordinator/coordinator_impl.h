@@ -1,0 +1,130 @@
+// The inside of Coordinator: agents, leases and runs brought together.
+//
+// Split over three files by who speaks: coordinator_agents.cc (sessions, what
+// agents say), coordinator_clients.cc (submissions, events), coordinator_
+// grants.cc (who gets what). coordinator.cc has the turn of the loop.
+
+#ifndef PACELINE_COORDINATOR_COORDINATOR_IMPL_H_
+#define PACELINE_COORDINATOR_COORDINATOR_IMPL_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "coordinator/agent_record.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/lease_table.h"
+#include "coordinator/run.h"
+
+namespace paceline {
+
+class Coordinator::Impl {
+ public:
+  Impl(CoordinatorOptions options, Journal* journal, CoordinatorOutbox* outbox)
+      : options_(std::move(options)), journal_(journal), outbox_(outbox) {}
+
+  absl::Status Recover(Instant now);
+  void OnMessage(Instant now, absl::string_view peer, Message message);
+  void OnMalformed(absl::string_view peer, const absl::Status& why);
+  void OnCommitted();
+  void OnTick(Instant now);
+  Instant next_deadline() const;
+
+ private:
+  // ---- agents (coordinator_agents.cc)
+  void Handle(Instant now, absl::string_view peer, Hello& hello);
+  void Handle(Instant now, AgentRecord& agent, const Beat& beat);
+  void Handle(Instant now, AgentRecord& agent, const Want& want);
+  void Handle(Instant now, AgentRecord& agent, const Started& started);
+  void Handle(Instant now, AgentRecord& agent, Output& output);
+  void Handle(Instant now, AgentRecord& agent, Results& results);
+  void Handle(Instant now, AgentRecord& agent, const Returned& returned);
+  void Handle(Instant now, AgentRecord& agent, const Kept& kept);
+  void Handle(Instant now, AgentRecord& agent, const Draining& draining);
+  void Handle(Instant now, AgentRecord& agent, const Goodbye& goodbye);
+  template <typename M>
+  void HandleInSession(Instant now, absl::string_view peer, M& message);
+  void TakeResult(Instant now, AgentRecord& agent, ResultItem& item,
+                  std::uint64_t record);
+  void Welcome(Instant now, AgentRecord& agent, absl::string_view peer,
+               const Hello& hello);
+  AgentRecord& AddAgent(Instant now, const Hello& hello);
+  // Its leases are lost, and it is forgotten.
+  void LoseAgent(AgentRecord& agent, absl::string_view why);
+  void LoseLease(LeaseState& lease, absl::string_view why);
+  void ReturnLease(LeaseState& lease);
+  // The run has heard of the lease's end.
+  void ForgetLease(LeaseState& lease);
+  void LookAtAgents(Instant now);
+  void LookAtClaim(Instant now, AgentRecord& agent);
+  Duration BeatInterval() const;
+  Duration LostAfter(const AgentRecord& agent) const;
+  AgentRecord* FindAgent(absl::string_view peer);
+  void Tell(AgentRecord& agent, Message message);
+
+  // ---- clients (coordinator_clients.cc)
+  void Handle(Instant now, absl::string_view peer, const ClientHello& hello);
+  void Handle(Instant now, absl::string_view peer, SubmitOpen& open);
+  void Handle(Instant now, absl::string_view peer, SubmitPart& part);
+  void Handle(Instant now, absl::string_view peer, SubmitComplete& complete);
+  void Handle(Instant now, absl::string_view peer, const Attach& attach);
+  void Handle(Instant now, absl::string_view peer, const EventsAck& ack);
+  void Handle(Instant now, absl::string_view peer, const Cancel& cancel);
+  void Handle(Instant now, absl::string_view peer, const ClientBeat& beat);
+  void Handle(Instant now, absl::string_view peer, const StatusRequest&);
+  // The run, if it is known and open; otherwise the peer is told.
+  Run* FindRun(Instant now, absl::string_view peer, const RunId& id);
+  void Reject(Run& run, absl::string_view peer, const absl::Status& why);
+  void CancelRun(Run& run, std::string reason);
+  void LookAtRuns(Instant now);
+  void EndRun(Instant now, Run& run);
+  void TellClient(Instant now, Run& run);
+  void TellProgress(Instant now, Run& run);
+  Progress MakeProgress(Instant now, const Run& run) const;
+  void Send(absl::string_view peer, const Message& message) {
+    // Whatever is lost here is asked for again.
+    outbox_->Send(peer, message).IgnoreError();
+  }
+
+  // ---- who gets what (coordinator_grants.cc)
+  void GrantUnits(Instant now);
+  bool GrantOne(Instant now, AgentRecord& agent);
+  void GrantUnit(Instant now, AgentRecord& agent, Run& run, Run::Unit unit);
+  bool HasRoom(const AgentRecord& agent) const;
+  // Takes what has not started back from agents with more than enough, for
+  // those with nothing to do.
+  void TakeBack(Instant now);
+  std::uint32_t FleetSlots() const;
+
+  // What was kept and may be told now.
+  void TellAgents();
+  bool committed(std::uint64_t record) const {
+    return record <= journal_->committed();
+  }
+
+  const CoordinatorOptions options_;
+  Journal* const journal_;
+  CoordinatorOutbox* const outbox_;
+
+  LeaseTable leases_;
+  absl::btree_map<InstanceId, std::unique_ptr<AgentRecord>> agents_;
+  absl::flat_hash_map<std::string, AgentRecord*> by_peer_;
+  absl::btree_map<RunId, std::unique_ptr<Run>> runs_;
+  std::uint64_t sessions_ = 0;
+  std::uint64_t nonces_ = 0;
+
+  // Something changed that may let an agent have a unit.
+  bool work_changed_ = false;
+  Instant next_look_{};
+  // When the loop was expected to turn at the latest.
+  std::optional<Instant> due_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_COORDINATOR_COORDINATOR_IMPL_H_

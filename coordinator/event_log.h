@@ -1,0 +1,59 @@
+// The numbered events of one run, kept until its client has seen them.
+//
+// An event is told only after the record behind it is committed, again after a
+// cut, and forgotten when acknowledged. Pure state: it sends nothing itself.
+
+#ifndef PACELINE_COORDINATOR_EVENT_LOG_H_
+#define PACELINE_COORDINATOR_EVENT_LOG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "common/base/ids.h"
+#include "common/wire/messages.h"
+
+namespace paceline {
+
+class EventLog {
+ public:
+  // What may be on its way to a client without an acknowledgement.
+  static constexpr std::size_t kMaxInFlightBytes = std::size_t{4} << 20;
+
+  // `record` is the journal record that has to be committed before.
+  void Add(Event event, std::uint64_t record);
+
+  // The next message for the client, if one may go now.
+  std::optional<Events> Next(RunId run, std::uint64_t committed) const;
+  // What Next said was sent.
+  void Sent(const Events& events);
+
+  // The client has seen all up to `through`.
+  void Acknowledge(std::uint64_t through);
+  // The client has seen all up to `last`, and nothing after it is on its way.
+  // Numbers that are forgotten or were never given are taken for the nearest.
+  void Rewind(std::uint64_t last);
+
+  std::uint64_t last() const { return first_ + entries_.size() - 1; }
+  // Whether something was sent and not acknowledged.
+  bool in_flight() const { return next_ > first_; }
+  // Whether the client has acknowledged all there is.
+  bool empty() const { return entries_.empty(); }
+
+ private:
+  struct Entry {
+    Event event;
+    std::uint64_t record = 0;
+    std::uint32_t bytes = 0;
+  };
+
+  std::deque<Entry> entries_;
+  std::uint64_t first_ = 1;  // the number of entries_.front()
+  std::uint64_t next_ = 1;   // the next to send
+  std::size_t in_flight_bytes_ = 0;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_COORDINATOR_EVENT_LOG_H_

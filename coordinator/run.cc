@@ -1,0 +1,475 @@
+#include "coordinator/run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "coordinator/agent_record.h"
+
+namespace paceline {
+namespace {
+
+UnitQueueOptions QueueOptions(const RunOptions& options,
+                              const CoordinatorOptions& coordinator) {
+  UnitQueueOptions queue;
+  queue.target = coordinator.unit_target;
+  queue.keep_order = options.keep_order;
+  if (options.max_unit_tests > 0) {
+    queue.max_tests = std::min(queue.max_tests, options.max_unit_tests);
+    queue.probe_tests = std::min(queue.probe_tests, options.max_unit_tests);
+  }
+  return queue;
+}
+
+Ledger::Policy LedgerPolicy(const RunOptions& options,
+                            const CoordinatorOptions& coordinator) {
+  Ledger::Policy policy;
+  policy.retries = options.retries;
+  policy.max_lost_reruns = coordinator.max_lost_reruns;
+  policy.lost_at_once = options.on_lost == OnLost::kLost;
+  policy.fail_on_flaky = options.fail_on_flaky;
+  policy.fail_on_leak = options.fail_on_leak;
+  return policy;
+}
+
+absl::Status Contradiction(absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the parts of the submission contradict each other: ", what,
+                   "; start the run again"));
+}
+
+std::string Count(std::uint64_t count, absl::string_view one,
+                  absl::string_view many) {
+  return absl::StrCat(count, " ", count == 1 ? one : many);
+}
+
+}  // namespace
+
+Run::Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
+         Instant now)
+    : id_(id),
+      options_(std::move(options)),
+      opened_at_(now),
+      queue_(QueueOptions(options_, coordinator)),
+      graph_(options_.resources),
+      ledger_(LedgerPolicy(options_, coordinator)) {}
+
+// ---- the manifest ----------------------------------------------------------
+
+absl::Status Run::CheckPart(const SubmitPart& part) const {
+  if (closed_) {
+    return Contradiction(
+        absl::StrCat("part ", part.part, " came after the last one"));
+  }
+  if (part.part != parts_ + 1) {
+    return Contradiction(
+        absl::StrCat("part ", part.part, " came after part ", parts_));
+  }
+  const std::size_t suites = store_.suites() + part.suites.size();
+  for (const TestSpec& test : part.tests) {
+    if (Value(test.suite) >= suites) {
+      return Contradiction(absl::StrCat("test \"", test.name, "\" is of suite ",
+                                        Value(test.suite), ", and there are ",
+                                        suites));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Run::AddPart(SubmitPart part, std::uint64_t record) {
+  parts_ = part.part;
+  for (SuiteSpec& suite : part.suites) {
+    digest_.Add(suite);
+    queue_.AddSuite(suite.scopes_share_setup);
+    store_.AddSuite(std::move(suite));
+  }
+  for (TestSpec& test : part.tests) {
+    digest_.Add(test);
+    const TestIndex index = store_.AddTest(test);
+    ledger_.Add();
+    // What is around name and payload in a lease.
+    const std::size_t bytes = test.name.size() + test.payload.size() + 32;
+    const bool constrained =
+        test.constraints.has_value() && !test.constraints->trivial();
+    if (test.skip_reason.has_value() || cancelled()) {
+      queue_.AddElsewhere(test.suite, test.scope, bytes);
+      if (test.skip_reason.has_value()) {
+        SettleWithout(index, Outcome::kSkipped, *std::move(test.skip_reason),
+                      record);
+      } else {
+        SettleWithout(index, Outcome::kNotRun, *cancel_reason_, record);
+      }
+    } else if (constrained) {
+      queue_.AddElsewhere(test.suite, test.scope, bytes);
+      graph_.Add(index, test.suite, *std::move(test.constraints));
+    } else {
+      queue_.Add(test.suite, test.scope, bytes);
+    }
+  }
+  SettleUnrunnable(record);
+}
+
+absl::Status Run::CheckComplete(const SubmitComplete& complete) const {
+  if (complete.parts != parts_) {
+    return Contradiction(absl::StrCat("it has ", complete.parts, " parts, and ",
+                                      parts_, " came"));
+  }
+  if (complete.tests != store_.tests()) {
+    return Contradiction(absl::StrCat("it has ", complete.tests, " tests, and ",
+                                      store_.tests(), " came"));
+  }
+  if (complete.digest != digest_.Hex()) {
+    return Contradiction("its digest is not that of what came");
+  }
+  return absl::OkStatus();
+}
+
+void Run::Close(const SubmitComplete& complete, std::uint64_t record) {
+  closed_ = true;
+  errors_ = complete.errors;
+  queue_.Close();
+  graph_.Close(store_, ledger_);
+  SettleUnrunnable(record);
+  for (HeldExtra& held : std::exchange(held_extras_, {})) {
+    TellHeldExtra(std::move(held), record);
+  }
+}
+
+// ---- handing out -----------------------------------------------------------
+
+std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
+                                       std::optional<SuiteIndex> warm) {
+  if (cancelled() || graph_.serial_runs()) {
+    return std::nullopt;
+  }
+  Unit unit;
+  if (std::optional<ConstraintGraph::Choice> choice =
+          graph_.Take(leases_, !queue_.empty() || !closed_)) {
+    unit.suite = store_.SuiteOf(choice->test);
+    unit.tests = {choice->test};
+    unit.predicted =
+        queue_.Predict(choice->test).value_or(std::chrono::milliseconds(250));
+    unit.slots = choice->slots;
+    unit.constrained = true;
+    unit.env = std::move(choice->env);
+    unit.resources = std::move(choice->resources);
+    return unit;
+  }
+  std::optional<PlannedUnit> planned = queue_.Cut(fleet_slots, warm);
+  if (!planned.has_value()) {
+    return std::nullopt;
+  }
+  unit.suite = planned->suite;
+  unit.tests = std::move(planned->tests);
+  unit.parent = planned->parent;
+  unit.predicted = planned->predicted;
+  return unit;
+}
+
+LeasedTest Run::Describe(TestIndex test) const {
+  LeasedTest leased;
+  leased.test = test;
+  leased.attempt = ledger_.AttemptOf(test);
+  leased.name = std::string(store_.NameOf(test));
+  leased.timeout = store_.TimeoutOf(test, options_.default_timeout);
+  leased.payload = std::string(store_.PayloadOf(test));
+  return leased;
+}
+
+// ---- what became of a lease ------------------------------------------------
+
+void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
+  LeasedAttempt* const attempt = lease.Find(item.test);
+  if (attempt == nullptr || attempt->done || attempt->attempt != item.attempt) {
+    return;  // a result's key is (run, test, attempt, token)
+  }
+  attempt->done = true;
+  lease.explained = lease.explained || !IsGood(item.result.outcome);
+  queue_.Observe(item.test, item.result.duration);
+  Ledger::Decision decision = ledger_.Attempted(item.test, item.result);
+  AttemptEvent event;
+  event.test = item.test;
+  event.attempt = item.attempt;
+  event.agent = lease.holder->who.name;
+  event.host = lease.holder->who.host;
+  event.worker = item.worker;
+  event.result = std::move(item.result);
+  event.verdict = decision.verdict;
+  event.rerun = std::move(decision.rerun);
+  Tell(std::move(event), record);
+  if (decision.verdict.has_value()) {
+    OnVerdict(item.test, *decision.verdict);
+    SettleUnrunnable(record);
+  } else if (!lease.constrained) {
+    // Not with the rest of its unit: what it failed by may be near it.
+    queue_.PutFront({item.test}, std::nullopt);
+  }
+}
+
+void Run::OnOutput(LeaseState& /*lease*/, LeasedAttempt& attempt, Output output,
+                   std::uint64_t record) {
+  std::uint32_t& have = output.tail ? attempt.tail_bytes : attempt.head_bytes;
+  if (output.offset != have) {
+    return;  // sent again after a cut: it is here already
+  }
+  have += static_cast<std::uint32_t>(output.data.size());
+  Tell(OutputEvent{output.test, output.attempt, output.tail,
+                   std::move(output.data)},
+       record);
+}
+
+void Run::OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record) {
+  lease.explained = true;
+  TellExtra(lease.suite, std::move(item.extra), item.worker, lease.holder,
+            record);
+}
+
+void Run::TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
+                    const AgentRecord* agent, std::uint64_t record) {
+  HeldExtra held{suite, std::move(extra), worker, agent->who.name,
+                 agent->who.host};
+  if (closed_ || cancelled()) {
+    TellHeldExtra(std::move(held), record);
+  } else {
+    held_extras_.push_back(std::move(held));
+  }
+}
+
+void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
+  const TestIndex index{static_cast<std::uint32_t>(ledger_.tests())};
+  ledger_.Add();
+  Tell(ExtraTestEvent{index, held.suite, std::move(held.extra.name)}, record);
+  AttemptEvent event;
+  event.test = index;
+  event.attempt = 1;
+  event.agent = std::move(held.agent);
+  event.host = std::move(held.host);
+  event.worker = held.worker;
+  event.result = std::move(held.extra.result);
+  if (IsGood(event.result.outcome)) {
+    // Extras are failures by definition.
+    event.result.outcome = Outcome::kError;
+  }
+  event.verdict = ToVerdict(event.result.outcome);
+  ledger_.Settle(index, *event.verdict);
+  Tell(std::move(event), record);
+}
+
+void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
+                    std::uint64_t record) {
+  if (item.end.recycled.has_value()) {
+    Tell(RecycledEvent{lease.holder->who.name, item.worker, lease.suite,
+                       *item.end.recycled},
+         record);
+  }
+  if (!IsGood(item.end.finalize) && !lease.explained) {
+    ExtraResult extra;
+    extra.name = absl::StrCat(store_.suite(lease.suite).name, ": tear-down");
+    extra.result.outcome = Outcome::kError;
+    extra.result.message = item.end.message;
+    TellExtra(lease.suite, std::move(extra), item.worker, lease.holder, record);
+  }
+  std::vector<TestIndex> again;
+  bool first = true;
+  for (const LeasedAttempt& attempt : lease.tests) {
+    if (attempt.done) {
+      if (lease.constrained && !ledger_.VerdictOf(attempt.test).has_value()) {
+        again.push_back(attempt.test);  // a retry
+      }
+      continue;
+    }
+    const bool was_next = std::exchange(first, false);
+    if (cancelled()) {
+      SettleWithout(attempt.test, Outcome::kNotRun, *cancel_reason_, record);
+    } else if (was_next && drained && lease.started) {
+      Ledger::Decision decision =
+          ledger_.Drained(attempt.test, store_.NoRerun(attempt.test));
+      TellGone(lease, attempt, Outcome::kKilled, "its agent was drained",
+               decision, record);
+      if (!decision.verdict.has_value()) {
+        again.push_back(attempt.test);
+      }
+    } else if (was_next && !drained && ledger_.LeftUndone(attempt.test)) {
+      SettleWithout(attempt.test, Outcome::kError,
+                    "units end again and again before it is run", record);
+    } else {
+      again.push_back(attempt.test);
+    }
+  }
+  EndLease(lease, std::move(again), lease.unit);
+  SettleUnrunnable(record);
+}
+
+// Tells of an attempt that has no result of its own.
+void Run::TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
+                   Outcome outcome, absl::string_view why,
+                   const Ledger::Decision& decision, std::uint64_t record) {
+  AttemptEvent event;
+  event.test = attempt.test;
+  event.attempt = attempt.attempt;
+  event.agent = lease.holder->who.name;
+  event.host = lease.holder->who.host;
+  event.result.outcome = outcome;
+  event.result.message = std::string(why);
+  event.verdict = decision.verdict;
+  event.rerun = decision.rerun;
+  Tell(std::move(event), record);
+  if (decision.verdict.has_value()) {
+    OnVerdict(attempt.test, *decision.verdict);
+  }
+}
+
+void Run::OnReturned(LeaseState& lease, std::uint64_t record) {
+  std::vector<TestIndex> tests;
+  for (const LeasedAttempt& attempt : lease.tests) {
+    tests.push_back(attempt.test);
+  }
+  --leases_;
+  if (lease.constrained) {
+    graph_.Release(tests.front(), /*again=*/!cancelled());
+  } else if (!cancelled()) {
+    queue_.PutBack(tests);
+  }
+  if (cancelled()) {
+    for (const TestIndex test : tests) {
+      SettleWithout(test, Outcome::kNotRun, *cancel_reason_, record);
+    }
+  }
+  SettleUnrunnable(record);
+}
+
+void Run::OnLost(LeaseState& lease, bool drained, absl::string_view why,
+                 std::uint64_t record) {
+  std::vector<TestIndex> again;
+  for (const LeasedAttempt& attempt : lease.tests) {
+    if (attempt.done) {
+      if (lease.constrained && !ledger_.VerdictOf(attempt.test).has_value()) {
+        again.push_back(attempt.test);
+      }
+      continue;
+    }
+    const bool no_rerun = store_.NoRerun(attempt.test);
+    const Ledger::Decision decision =
+        drained ? ledger_.Drained(attempt.test, no_rerun)
+                : ledger_.Lost(attempt.test, no_rerun);
+    TellGone(lease, attempt, Outcome::kLost, why, decision, record);
+    if (!decision.verdict.has_value()) {
+      again.push_back(attempt.test);
+    }
+  }
+  EndLease(lease, std::move(again), lease.unit);
+  SettleUnrunnable(record);
+}
+
+void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
+                   std::optional<UnitId> parent) {
+  --leases_;
+  if (lease.constrained) {
+    graph_.Release(lease.tests.front().test, !again.empty());
+  } else if (!again.empty()) {
+    queue_.PutFront(std::move(again), parent);
+  }
+}
+
+void Run::AddNote(std::string text, std::uint64_t record) {
+  Tell(NoteEvent{std::move(text)}, record);
+}
+
+// ---- verdicts --------------------------------------------------------------
+
+void Run::SettleWithout(TestIndex test, Outcome outcome, std::string why,
+                        std::uint64_t record) {
+  queue_.Remove(test);
+  const Verdict verdict = ToVerdict(outcome);
+  ledger_.Settle(test, verdict);
+  AttemptEvent event;
+  event.test = test;
+  event.result.outcome = outcome;
+  event.result.message = std::move(why);
+  event.verdict = verdict;
+  Tell(std::move(event), record);
+  OnVerdict(test, verdict);
+}
+
+void Run::OnVerdict(TestIndex test, Verdict verdict) {
+  graph_.OnVerdict(test, IsGood(verdict, /*fail_on_flaky=*/false),
+                   store_.NameOf(test));
+}
+
+void Run::SettleUnrunnable(std::uint64_t record) {
+  while (true) {
+    const std::vector<ConstraintGraph::Unrunnable> list =
+        graph_.TakeUnrunnable();
+    if (list.empty()) {
+      return;
+    }
+    for (const ConstraintGraph::Unrunnable& one : list) {
+      if (!ledger_.VerdictOf(one.test).has_value()) {
+        SettleWithout(one.test, Outcome::kNotRun, one.why, record);
+      }
+    }
+  }
+}
+
+// ---- the end ---------------------------------------------------------------
+
+void Run::Cancel(std::string reason, std::uint64_t record) {
+  PACELINE_CHECK(!cancelled());
+  cancel_reason_ = std::move(reason);
+  ledger_.Cancel();
+  // What agents hold ends by itself, or comes back.
+  for (std::uint32_t i = 0; i < store_.tests(); ++i) {
+    const TestIndex test{i};
+    if (!ledger_.VerdictOf(test).has_value() &&
+        (queue_.contains(test) || graph_.waits(test))) {
+      SettleWithout(test, Outcome::kNotRun, *cancel_reason_, record);
+    }
+  }
+  SettleUnrunnable(record);
+  for (HeldExtra& held : std::exchange(held_extras_, {})) {
+    TellHeldExtra(std::move(held), record);
+  }
+}
+
+bool Run::EndIfOver(std::uint64_t record) {
+  if (ended_ || leases_ > 0 || ledger_.settled() < ledger_.tests() ||
+      !(closed_ || cancelled())) {
+    return false;
+  }
+  ended_ = true;
+  RunEndedEvent event;
+  event.cancelled = cancelled();
+  event.green = closed_ && !cancelled() && errors_.empty() &&
+                held_extras_.empty() && ledger_.bad() == 0;
+  event.reason = EndReason();
+  event.tests = ledger_.tests();
+  Tell(std::move(event), record);
+  return true;
+}
+
+std::string Run::EndReason() const {
+  if (cancelled()) {
+    return *cancel_reason_;
+  }
+  if (!errors_.empty()) {
+    return Count(errors_.size(), "target could not be looked into",
+                 "targets could not be looked into");
+  }
+  if (ledger_.bad() > 0) {
+    return Count(ledger_.bad(), "test has a bad verdict",
+                 "tests have a bad verdict");
+  }
+  return "";
+}
+
+std::optional<std::string> Run::TooManyFailures() const {
+  if (options_.max_fail == 0 || cancelled() || ended_ ||
+      ledger_.bad() < options_.max_fail) {
+    return std::nullopt;
+  }
+  return absl::StrCat("not run: ", Count(ledger_.bad(), "test", "tests"),
+                      " failed, and --max-fail is ", options_.max_fail);
+}
+
+}  // namespace paceline

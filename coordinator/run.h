@@ -1,0 +1,177 @@
+// One run: its manifest, what of it is to be handed out, its verdicts and its
+// events.
+//
+// Knows nothing of sessions and sends nothing: units go out through NextUnit,
+// what became of them comes in, events gather in the log. Everything that
+// comes in names the journal record behind it, and is told to the client only
+// when that is committed. Pure state.
+
+#ifndef PACELINE_COORDINATOR_RUN_H_
+#define PACELINE_COORDINATOR_RUN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/wire/manifest_digest.h"
+#include "common/wire/messages.h"
+#include "coordinator/constraint_graph.h"
+#include "coordinator/event_log.h"
+#include "coordinator/lease_table.h"
+#include "coordinator/ledger.h"
+#include "coordinator/options.h"
+#include "coordinator/test_store.h"
+#include "coordinator/unit_queue.h"
+
+namespace paceline {
+
+class Run {
+ public:
+  // A unit to be leased now.
+  struct Unit {
+    SuiteIndex suite{};
+    std::vector<TestIndex> tests;
+    std::optional<UnitId> parent;
+    Duration predicted{};
+    std::uint32_t slots = 1;
+    bool constrained = false;
+    std::vector<EnvEdit> env;
+    ResourceAllocation resources;
+  };
+
+  Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
+      Instant now);
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  RunId id() const { return id_; }
+  const RunOptions& options() const { return options_; }
+  Instant opened_at() const { return opened_at_; }
+
+  // ---- the manifest
+  std::uint32_t parts() const { return parts_; }
+  bool closed() const { return closed_; }
+  // Takes the next part.
+  //
+  // Returns kInvalidArgument, and takes nothing, if the part contradicts what
+  // is there.
+  absl::Status CheckPart(const SubmitPart& part) const;
+  void AddPart(SubmitPart part, std::uint64_t record);
+  // Returns kInvalidArgument if `complete` is not about what was kept.
+  absl::Status CheckComplete(const SubmitComplete& complete) const;
+  void Close(const SubmitComplete& complete, std::uint64_t record);
+
+  // ---- handing out
+  // The next unit, if one may go out now.
+  std::optional<Unit> NextUnit(std::uint32_t fleet_slots,
+                               std::optional<SuiteIndex> warm);
+  LeasedTest Describe(TestIndex test) const;
+  const SuiteSpec& SuiteOf(SuiteIndex suite) const {
+    return store_.suite(suite);
+  }
+  // A lease of a unit of it was granted, or is over.
+  void OnGranted() { ++leases_; }
+  std::size_t leases() const { return leases_; }
+  // Tests that no agent holds.
+  std::uint64_t queued() const { return queue_.size() + graph_.waiting(); }
+
+  // ---- what became of a lease
+  void OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record);
+  void OnOutput(LeaseState& lease, LeasedAttempt& attempt, Output output,
+                std::uint64_t record);
+  void OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record);
+  // The unit is over; `drained`: its agent ended it in order to leave.
+  void OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
+                 std::uint64_t record);
+  // It did not start and comes back.
+  void OnReturned(LeaseState& lease, std::uint64_t record);
+  // Its agent vanished; `drained`: it had said that it would leave.
+  void OnLost(LeaseState& lease, bool drained, absl::string_view why,
+              std::uint64_t record);
+  void AddNote(std::string text, std::uint64_t record);
+
+  // ---- the end
+  void Cancel(std::string reason, std::uint64_t record);
+  bool cancelled() const { return cancel_reason_.has_value(); }
+  const std::string& cancel_reason() const { return *cancel_reason_; }
+  // Tells the client once that the run is over, if it is.
+  bool EndIfOver(std::uint64_t record);
+  bool ended() const { return ended_; }
+  // Set when enough tests have failed that the rest is to be cancelled.
+  std::optional<std::string> TooManyFailures() const;
+
+  const Ledger& ledger() const { return ledger_; }
+  EventLog& events() { return events_; }
+  const EventLog& events() const { return events_; }
+
+  // ---- who watches; kept here for the coordinator, which looks at it
+  struct Client {
+    std::string peer;  // empty: gone
+    Instant last_heard;
+    Instant last_ack;
+    std::optional<std::uint64_t> part_record;  // PartKept is due at its commit
+    std::optional<std::uint64_t> complete_record;
+    Instant next_progress;
+    std::optional<Progress> last_progress;
+    std::optional<Instant> ended_at;
+  };
+  Client client;
+
+ private:
+  void Tell(Event event, std::uint64_t record) {
+    events_.Add(std::move(event), record);
+  }
+  // Gives `test` its verdict without an attempt.
+  void SettleWithout(TestIndex test, Outcome outcome, std::string why,
+                     std::uint64_t record);
+  void OnVerdict(TestIndex test, Verdict verdict);
+  void SettleUnrunnable(std::uint64_t record);
+  void TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
+                 const AgentRecord* agent, std::uint64_t record);
+  void EndLease(LeaseState& lease, std::vector<TestIndex> again,
+                std::optional<UnitId> parent);
+  void TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
+                Outcome outcome, absl::string_view why,
+                const Ledger::Decision& decision, std::uint64_t record);
+  std::string EndReason() const;
+
+  const RunId id_;
+  const RunOptions options_;
+  const Instant opened_at_;
+
+  TestStore store_;
+  ManifestDigest digest_;
+  std::uint32_t parts_ = 0;
+  bool closed_ = false;
+  std::vector<DiscoveryError> errors_;
+
+  UnitQueue queue_;
+  ConstraintGraph graph_;
+  std::size_t leases_ = 0;
+
+  Ledger ledger_;
+  EventLog events_;
+  // Extras get their numbers after the manifest's, when that is closed.
+  struct HeldExtra {
+    SuiteIndex suite{};
+    ExtraResult extra;
+    std::uint32_t worker = 0;
+    std::string agent;
+    std::string host;
+  };
+  std::vector<HeldExtra> held_extras_;
+  void TellHeldExtra(HeldExtra held, std::uint64_t record);
+
+  std::optional<std::string> cancel_reason_;
+  bool ended_ = false;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_COORDINATOR_RUN_H_
