@@ -41,9 +41,8 @@ class Listing {
 
   int Finish() {
     WriteAll(STDOUT_FILENO,
-             absl::StrCat(text_, over_.in_shard,
-                          over_.in_shard == 1 ? " test" : " tests", " in ",
-                          suites_.size(),
+             absl::StrCat(text_, tests_, tests_ == 1 ? " test" : " tests",
+                          " in ", suites_.size(),
                           suites_.size() == 1 ? " suite\n" : " suites\n"));
     RunFacts facts;
     facts.discovery_errors = errors_;
@@ -55,6 +54,7 @@ class Listing {
 
  private:
   void Print(const TestSpec& test) {
+    ++tests_;
     const int suite = static_cast<int>(Value(test.suite));
     if (suite != last_suite_) {
       last_suite_ = suite;
@@ -85,6 +85,7 @@ class Listing {
   std::vector<std::string> suites_;
   int last_suite_ = -1;
   std::string text_;
+  std::uint64_t tests_ = 0;
   std::uint64_t errors_ = 0;
   DiscoveryOver over_;
 };
