@@ -160,7 +160,9 @@ std::string Summary::Text(const RunFacts& facts) const {
   absl::StrAppend(&text, Count(end_.tests, "test", "tests"), " in ",
                   FormatDuration(wall_), counts.empty() ? "" : ": ",
                   absl::StrJoin(counts, ", "), "\n");
-  if (!end_.reason.empty() && facts.failure != end_.reason) {
+  // Why it is not green is in the last line anyway.
+  if (end_.cancelled && !end_.reason.empty() &&
+      facts.failure != end_.reason) {
     absl::StrAppend(&text, PrintableLine(end_.reason), "\n");
   }
   const bool good = DecideExitCode(facts) == ExitCode::kGreen;
