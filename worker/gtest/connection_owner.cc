@@ -126,9 +126,16 @@ bool IsSomebodyElses(int fd, pid_t root) {
   }
   std::vector<pid_t> family = Descendants(root);
   family.insert(family.begin(), root);
-  return std::all_of(family.begin(), family.end(), [&owner](pid_t pid) {
-    return Holds(pid, owner->inode) == false;
-  });
+  const bool held_by_none = std::all_of(
+      family.begin(), family.end(),
+      [&owner](pid_t pid) { return Holds(pid, owner->inode) == false; });
+  if (!held_by_none) {
+    return false;
+  }
+  // A program that has just connected may be gone by now, and with it what it
+  // held: it is somebody else's only if somebody still holds it.
+  const std::optional<SocketOwner> still = AskOwner(*there, *here);
+  return still.has_value() && still->inode == owner->inode;
 }
 
 }  // namespace paceline
