@@ -1,0 +1,110 @@
+#include "cli/summary.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const Instant kStart{std::chrono::hours(1)};
+
+TestRef Ref(absl::string_view name) {
+  TestRef test;
+  test.suite = "foo_test";
+  test.name = name;
+  return test;
+}
+
+AttemptEvent Attempt(Verdict verdict, Outcome outcome) {
+  AttemptEvent attempt;
+  attempt.attempt = 1;
+  attempt.verdict = verdict;
+  attempt.result.outcome = outcome;
+  attempt.result.duration = std::chrono::milliseconds(12);
+  return attempt;
+}
+
+RunFacts FactsOf(const Summary& summary) {
+  RunFacts facts;
+  facts.selected = facts.in_shard = 1;
+  summary.AddTo(facts);
+  return facts;
+}
+
+TEST(SummaryTest, FailuresOfTestsAndOfInfrastructureAreToldApart) {
+  Summary summary(kStart, {});
+  summary.OnAttempt(kStart, Ref("A"),
+                    Attempt(Verdict::kFailed, Outcome::kFailed));
+  summary.OnAttempt(kStart, Ref("B"), Attempt(Verdict::kLost, Outcome::kLost));
+  summary.OnAttempt(kStart, Ref("C"),
+                    Attempt(Verdict::kPassed, Outcome::kPassed));
+  summary.OnDiscoveryError(kStart, {"t", "T failed."});
+  summary.OnEnded(kStart, {});
+  const RunFacts facts = FactsOf(summary);
+  EXPECT_EQ(facts.test_failures, 1U);
+  EXPECT_EQ(facts.infrastructure_failures, 1U);
+  EXPECT_EQ(facts.discovery_errors, 1U);
+  EXPECT_FALSE(facts.green);
+}
+
+TEST(SummaryTest, FlakyIsBadOnlyWhereThatIsAsked) {
+  for (const bool bad : {false, true}) {
+    ViewOptions options;
+    options.fail_on_flaky = bad;
+    Summary summary(kStart, options);
+    AttemptEvent attempt = Attempt(Verdict::kFlaky, Outcome::kPassed);
+    attempt.attempt = 2;
+    summary.OnAttempt(kStart, Ref("A"), attempt);
+    EXPECT_EQ(FactsOf(summary).test_failures, bad ? 1U : 0U);
+    EXPECT_THAT(summary.Text({}), HasSubstr("passed at attempt 2"));
+  }
+}
+
+TEST(SummaryTest, RecyclesAreCountedByReason) {
+  Summary summary(kStart, {});
+  RecycledEvent event;
+  event.reason = {RecycleSignal::kDescriptors, 204, 200};
+  summary.OnRecycled(kStart, "foo_test", event);
+  event.reason.reading = 210;
+  summary.OnRecycled(kStart, "foo_test", event);
+  const std::string text = summary.Text({});
+  EXPECT_THAT(text, HasSubstr("Replaced 2 workers"));
+  EXPECT_THAT(text, HasSubstr("2 of foo_test: last descriptors 210 >= 200"));
+}
+
+TEST(SummaryTest, TheSlowestComeFirstAndAreFew) {
+  Summary summary(kStart, {});
+  for (int i = 0; i < 20; ++i) {
+    AttemptEvent attempt = Attempt(Verdict::kPassed, Outcome::kPassed);
+    attempt.result.duration = std::chrono::seconds(1 + (i * 7) % 20);
+    const std::string name = absl::StrCat("T", 1 + (i * 7) % 20, ".");
+    summary.OnAttempt(kStart, Ref(name), attempt);
+  }
+  const std::string text = summary.Text({});
+  EXPECT_LT(text.find("T20."), text.find("T19."));
+  EXPECT_THAT(text, HasSubstr("T16."));
+  EXPECT_THAT(text, Not(HasSubstr("T15.")));
+}
+
+TEST(SummaryTest, ARunInWhichEverythingFailsIsBounded) {
+  Summary summary(kStart, {});
+  for (int i = 0; i < 5000; ++i) {
+    const std::string name = absl::StrCat("T", i);
+    summary.OnAttempt(kStart, Ref(name),
+                      Attempt(Verdict::kFailed, Outcome::kFailed));
+  }
+  const std::string text = summary.Text(FactsOf(summary));
+  EXPECT_LT(text.size(), 20'000U);
+  EXPECT_THAT(text, HasSubstr("and 4900 more"));
+  EXPECT_THAT(text, HasSubstr("5000 tests failed"));
+}
+
+}  // namespace
+}  // namespace paceline
