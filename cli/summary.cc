@@ -161,8 +161,7 @@ std::string Summary::Text(const RunFacts& facts) const {
                   FormatDuration(wall_), counts.empty() ? "" : ": ",
                   absl::StrJoin(counts, ", "), "\n");
   // Why it is not green is in the last line anyway.
-  if (end_.cancelled && !end_.reason.empty() &&
-      facts.failure != end_.reason) {
+  if (end_.cancelled && !end_.reason.empty() && facts.failure != end_.reason) {
     absl::StrAppend(&text, PrintableLine(end_.reason), "\n");
   }
   const bool good = DecideExitCode(facts) == ExitCode::kGreen;
