@@ -21,8 +21,13 @@ std::uint32_t Coordinator::Impl::FleetSlots() const {
   return slots;
 }
 
-bool Coordinator::Impl::HasRoom(const AgentRecord& agent) const {
-  return !agent.draining && !agent.peer.empty() && agent.unsent.empty() &&
+bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
+  // One that is silent may be gone, and what it is given would wait until that
+  // is known.
+  return now - agent.last_heard <
+             static_cast<std::int64_t>(options_.fence_beats) *
+                 agent.beat_interval &&
+         !agent.draining && !agent.peer.empty() && agent.unsent.empty() &&
          agent.credit() > 0 && agent.leases.size() < kMaxNamed &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }
@@ -36,7 +41,8 @@ void Coordinator::Impl::GrantUnits(Instant now) {
     while (granted) {
       granted = false;
       for (const auto& [instance, agent] : agents_) {
-        if (HasRoom(*agent) && (ahead || agent->busy_slots < agent->slots())) {
+        if (HasRoom(now, *agent) &&
+            (ahead || agent->busy_slots < agent->slots())) {
           granted = GrantOne(now, *agent) || granted;
         }
       }
@@ -55,7 +61,7 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
     const std::uint64_t share =
         run->queued() / (std::uint64_t{2} * std::max(1U, fleet));
     if (!run->ended() && !run->cancelled() &&
-        (!ahead || agent.waiting() <= share)) {
+        (!ahead || agent.waiting() < share)) {
       order.push_back(run.get());
     }
   }
@@ -132,7 +138,7 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
 void Coordinator::Impl::TakeBack(Instant now) {
   std::uint32_t idle = 0;
   for (const auto& [instance, agent] : agents_) {
-    if (HasRoom(*agent) && agent->busy_slots < agent->slots()) {
+    if (HasRoom(now, *agent) && agent->busy_slots < agent->slots()) {
       idle += agent->slots() - agent->busy_slots;
     }
   }

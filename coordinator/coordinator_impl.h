@@ -95,7 +95,7 @@ class Coordinator::Impl {
   void GrantUnits(Instant now);
   bool GrantOne(Instant now, AgentRecord& agent);
   void GrantUnit(Instant now, AgentRecord& agent, Run& run, Run::Unit unit);
-  bool HasRoom(const AgentRecord& agent) const;
+  bool HasRoom(Instant now, const AgentRecord& agent) const;
   // Takes what has not started back from agents with more than enough, for
   // those with nothing to do.
   void TakeBack(Instant now);

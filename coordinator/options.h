@@ -13,11 +13,6 @@ namespace paceline {
 struct CoordinatorOptions {
   // Told in answer to a status request.
   std::string program_version;
-  // Epochs start above this one, whatever the journal says. The shell of a
-  // coordinator without a durable journal passes the wall clock's seconds, so
-  // that no token of an earlier life is ever given out again.
-  std::uint32_t epoch_floor = 0;
-
   // Where the journal outlives no process: greater than that of any earlier
   // life, so that no token of those is taken for one of this.
   std::uint32_t first_epoch = 1;

@@ -143,27 +143,37 @@ std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
   if (cancelled() || graph_.serial_runs()) {
     return std::nullopt;
   }
-  Unit unit;
   if (std::optional<ConstraintGraph::Choice> choice =
-          graph_.Take(leases_, !queue_.empty() || !closed_)) {
-    unit.suite = store_.SuiteOf(choice->test);
-    unit.tests = {choice->test};
-    unit.predicted =
-        queue_.Predict(choice->test).value_or(std::chrono::milliseconds(250));
-    unit.slots = choice->slots;
-    unit.constrained = true;
-    unit.env = std::move(choice->env);
-    unit.resources = std::move(choice->resources);
-    return unit;
+          graph_.Take(leases_, /*others_wait=*/true)) {
+    return ConstrainedUnit(*std::move(choice));
   }
+  Unit unit;
   std::optional<PlannedUnit> planned = queue_.Cut(fleet_slots, warm);
   if (!planned.has_value()) {
+    // Only now may a test that has to be alone have its turn.
+    if (std::optional<ConstraintGraph::Choice> choice =
+            graph_.Take(leases_, /*others_wait=*/!closed_)) {
+      return ConstrainedUnit(*std::move(choice));
+    }
     return std::nullopt;
   }
   unit.suite = planned->suite;
   unit.tests = std::move(planned->tests);
   unit.parent = planned->parent;
   unit.predicted = planned->predicted;
+  return unit;
+}
+
+Run::Unit Run::ConstrainedUnit(ConstraintGraph::Choice choice) const {
+  Unit unit;
+  unit.suite = store_.SuiteOf(choice.test);
+  unit.tests = {choice.test};
+  unit.predicted =
+      queue_.Predict(choice.test).value_or(std::chrono::milliseconds(250));
+  unit.slots = choice.slots;
+  unit.constrained = true;
+  unit.env = std::move(choice.env);
+  unit.resources = std::move(choice.resources);
   return unit;
 }
 
@@ -229,8 +239,11 @@ void Run::TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
                     const AgentRecord* agent, std::uint64_t record) {
   HeldExtra held{suite, std::move(extra), worker, agent->who.name,
                  agent->who.host};
-  if (closed_ || cancelled()) {
+  if (closed_) {
     TellHeldExtra(std::move(held), record);
+  } else if (cancelled()) {
+    AddNote(absl::StrCat(held.extra.name, ": ", held.extra.result.message),
+            record);
   } else {
     held_extras_.push_back(std::move(held));
   }
@@ -427,8 +440,10 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
     }
   }
   SettleUnrunnable(record);
+  // Without a closed manifest they can have no number.
   for (HeldExtra& held : std::exchange(held_extras_, {})) {
-    TellHeldExtra(std::move(held), record);
+    AddNote(absl::StrCat(held.extra.name, ": ", held.extra.result.message),
+            record);
   }
 }
 

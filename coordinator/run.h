@@ -127,6 +127,7 @@ class Run {
   void Tell(Event event, std::uint64_t record) {
     events_.Add(std::move(event), record);
   }
+  Unit ConstrainedUnit(ConstraintGraph::Choice choice) const;
   // Gives `test` its verdict without an attempt.
   void SettleWithout(TestIndex test, Outcome outcome, std::string why,
                      std::uint64_t record);
