@@ -1,0 +1,220 @@
+// A coordinator with chosen time, and what it says kept by peer.
+
+#ifndef PACELINE_TESTS_UNIT_COORDINATOR_COORDINATOR_FIXTURE_H_
+#define PACELINE_TESTS_UNIT_COORDINATOR_COORDINATOR_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/wire/codec.h"
+#include "common/wire/manifest_digest.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/in_memory_journal.h"
+
+namespace paceline {
+
+class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
+ protected:
+  CoordinatorTest()
+      : journal_(InMemoryJournal::Retention::kNothing),
+        coordinator_(Options(), &journal_, this) {
+    EXPECT_TRUE(coordinator_.Recover(now_).ok());
+  }
+
+  static CoordinatorOptions Options() {
+    CoordinatorOptions options;
+    options.program_version = "test";
+    return options;
+  }
+
+  absl::Status Send(absl::string_view peer, const Message& message) override {
+    // Whatever is said must be fit to be sent.
+    const absl::StatusOr<Message> decoded = Decode(Encode(message));
+    EXPECT_TRUE(decoded.ok()) << decoded.status();
+    said_[std::string(peer)].push_back(message);
+    return absl::OkStatus();
+  }
+
+  void Say(const std::string& peer, Message message) {
+    coordinator_.OnMessage(now_, peer, std::move(message));
+    coordinator_.OnTick(now_);
+  }
+
+  // Time passes while agents and clients beat, as they do.
+  void Advance(Duration duration, const std::vector<std::string>& beating) {
+    const Instant until = now_ + duration;
+    while (now_ < until) {
+      now_ = std::min(until, now_ + std::chrono::milliseconds(500));
+      for (const std::string& peer : beating) {
+        coordinator_.OnMessage(now_, peer,
+                               Beat{sessions_[peer], ++beats_, {}, {}});
+      }
+      if (!run_.empty()) {
+        coordinator_.OnMessage(now_, "client", ClientBeat{run_.front()});
+      }
+      coordinator_.OnTick(now_);
+    }
+  }
+
+  // What was said to `peer` of one kind, taken away.
+  template <typename M>
+  std::vector<M> Take(const std::string& peer) {
+    std::vector<M> taken;
+    std::vector<Message> left;
+    for (Message& message : said_[peer]) {
+      if (auto* one = std::get_if<M>(&message)) {
+        taken.push_back(std::move(*one));
+      } else {
+        left.push_back(std::move(message));
+      }
+    }
+    said_[peer] = std::move(left);
+    return taken;
+  }
+
+  Hello MakeHello(const std::string& name, std::uint32_t slots) {
+    Hello hello;
+    hello.program_version = "test";
+    hello.name = name;
+    hello.instance = RandomId<InstanceId>();
+    hello.host = "host";
+    hello.pid = 7;
+    hello.slots = slots;
+    return hello;
+  }
+
+  // Joins and wants `room`.
+  Hello Join(const std::string& peer, const std::string& name,
+             std::uint32_t slots, std::uint32_t room) {
+    Hello hello = MakeHello(name, slots);
+    Say(peer, hello);
+    const auto welcome = Take<Welcome>(peer);
+    EXPECT_EQ(welcome.size(), 1U);
+    if (!welcome.empty()) {
+      sessions_[peer] = welcome[0].session;
+    }
+    Want(peer, 0, room);
+    return hello;
+  }
+
+  void Want(const std::string& peer, std::uint64_t seen, std::uint32_t room) {
+    Say(peer, paceline::Want{sessions_[peer], seen, room});
+  }
+
+  TestSpec Test(const std::string& name,
+                std::optional<Constraints> constraints = std::nullopt) {
+    TestSpec test;
+    test.name = name;
+    test.constraints = std::move(constraints);
+    return test;
+  }
+
+  // Submits a whole run of one suite.
+  RunId Submit(std::vector<TestSpec> tests, RunOptions options = {}) {
+    const RunId run = RandomId<RunId>();
+    run_ = {run};
+    Say("client", ClientHello{kFleetProtocolVersion, "test", "host", 1});
+    Say("client", SubmitOpen{run, std::move(options)});
+    SubmitPart part;
+    part.run = run;
+    part.part = 1;
+    SuiteSpec suite;
+    suite.name = "suite";
+    suite.runner = "command";
+    suite.program = "program";
+    part.suites = {suite};
+    part.tests = std::move(tests);
+    ManifestDigest digest;
+    digest.Add(suite);
+    for (const TestSpec& test : part.tests) {
+      digest.Add(test);
+    }
+    SubmitComplete complete{run, 1, part.tests.size(), digest.Hex(), {}};
+    Say("client", std::move(part));
+    Say("client", std::move(complete));
+    return run;
+  }
+
+  // The leases that `peer` was granted since.
+  std::vector<Lease> Leases(const std::string& peer) {
+    std::vector<Lease> leases;
+    for (const Grant& grant : Take<Grant>(peer)) {
+      leases.insert(leases.end(), grant.leases.begin(), grant.leases.end());
+    }
+    return leases;
+  }
+
+  // The agent runs `lease`, each test to `outcome`, and says so.
+  void Finish(const std::string& peer, const Lease& lease, Outcome outcome) {
+    Results results;
+    results.session = sessions_[peer];
+    results.first = next_result_[peer] + 1;
+    for (const LeasedTest& test : lease.tests) {
+      AttemptItem item;
+      item.run = lease.run;
+      item.token = lease.token;
+      item.test = test.test;
+      item.attempt = test.attempt;
+      item.worker = 1;
+      item.result.outcome = outcome;
+      results.items.emplace_back(std::move(item));
+    }
+    results.items.emplace_back(UnitEndItem{lease.run, lease.token, 1, {}});
+    next_result_[peer] += results.items.size();
+    Say(peer, std::move(results));
+  }
+
+  // Events told to the client, of one kind.
+  template <typename E>
+  std::vector<E> TakeEvents() {
+    for (Events& events : Take<Events>("client")) {
+      EXPECT_LE(events.first, events_.size() + 1) << "events have a gap";
+      for (std::size_t i = 0; i < events.events.size(); ++i) {
+        // What was not acknowledged in time is told again.
+        if (events.first + i == events_.size() + 1) {
+          events_.push_back(std::move(events.events[i]));
+        }
+      }
+      Say("client", EventsAck{events.run, events_.size()});
+    }
+    std::vector<E> taken;
+    for (const Event& event : events_) {
+      if (const auto* one = std::get_if<E>(&event)) {
+        taken.push_back(*one);
+      }
+    }
+    return taken;
+  }
+
+  // The final verdict of each test, of which each has one at most.
+  std::map<TestIndex, Verdict> Verdicts() {
+    std::map<TestIndex, Verdict> verdicts;
+    for (const AttemptEvent& event : TakeEvents<AttemptEvent>()) {
+      if (event.verdict.has_value()) {
+        EXPECT_TRUE(verdicts.emplace(event.test, *event.verdict).second)
+            << "test " << Value(event.test) << " has two verdicts";
+      }
+    }
+    return verdicts;
+  }
+
+  Instant now_ = Instant(std::chrono::hours(1));
+  std::map<std::string, std::vector<Message>> said_;
+  std::map<std::string, SessionId> sessions_;
+  std::map<std::string, std::uint64_t> next_result_;
+  std::vector<RunId> run_;
+  std::vector<Event> events_;
+  std::uint64_t beats_ = 0;
+  InMemoryJournal journal_;
+  Coordinator coordinator_;
+};
+
+}  // namespace paceline
+
+#endif  // PACELINE_TESTS_UNIT_COORDINATOR_COORDINATOR_FIXTURE_H_

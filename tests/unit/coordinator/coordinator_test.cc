@@ -1,0 +1,367 @@
+// The coordinator's rules, each with chosen messages and times.
+
+#include "coordinator/coordinator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/coordinator/coordinator_fixture.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+RunOptions OneATime() {
+  RunOptions options;
+  options.max_unit_tests = 1;
+  return options;
+}
+
+TEST_F(CoordinatorTest, ARunWhoseTestsPassIsGreen) {
+  Join("a", "alpha", 2, 4);
+  Submit({Test("one"), Test("two")}, OneATime());
+  for (const Lease& lease : Leases("a")) {
+    Finish("a", lease, Outcome::kPassed);
+  }
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed),
+                                      Pair(TestIndex{1}, Verdict::kPassed)));
+  const auto ends = TakeEvents<RunEndedEvent>();
+  ASSERT_THAT(ends, SizeIs(1));
+  EXPECT_TRUE(ends[0].green);
+  EXPECT_EQ(ends[0].tests, 2U);
+  EXPECT_THAT(Take<RunOver>("a"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AFailureIsNotGreenAndEndsTheRun) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  Finish("a", Leases("a").at(0), Outcome::kFailed);
+  const auto ends = TakeEvents<RunEndedEvent>();
+  ASSERT_THAT(ends, SizeIs(1));
+  EXPECT_FALSE(ends[0].green);
+}
+
+TEST_F(CoordinatorTest, ADiscoveryErrorKeepsARunFromBeingGreen) {
+  const RunId run = RandomId<RunId>();
+  run_ = {run};
+  Say("client", SubmitOpen{run, {}});
+  Say("client", SubmitComplete{run,
+                               0,
+                               0,
+                               ManifestDigest().Hex(),
+                               {{"target", "It cannot be read."}}});
+  const auto ends = TakeEvents<RunEndedEvent>();
+  ASSERT_THAT(ends, SizeIs(1));
+  EXPECT_FALSE(ends[0].green);
+}
+
+TEST_F(CoordinatorTest, ARunThatIsNotClosedDoesNotEnd) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = RandomId<RunId>();
+  Say("client", SubmitOpen{run, {}});
+  SubmitPart part;
+  part.run = run;
+  part.part = 1;
+  part.suites.emplace_back();
+  part.suites[0].name = part.suites[0].runner = "suite";
+  part.tests = {Test("one")};
+  Say("client", part);
+  Finish("a", Leases("a").at(0), Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), SizeIs(1));
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, ARepeatedPartIsAcknowledgedAndIgnored) {
+  Join("a", "alpha", 1, 8);
+  const RunId run = RandomId<RunId>();
+  Say("client", SubmitOpen{run, OneATime()});
+  SubmitPart part;
+  part.run = run;
+  part.part = 1;
+  part.suites.emplace_back();
+  part.suites[0].name = part.suites[0].runner = "suite";
+  part.tests = {Test("one")};
+  Say("client", part);
+  Take<PartKept>("client");
+  Say("client", part);
+  const auto kept = Take<PartKept>("client");
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_EQ(kept[0].part, 1U);
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AManifestThatDoesNotAddUpIsRefused) {
+  const RunId run = RandomId<RunId>();
+  Say("client", SubmitOpen{run, {}});
+  Say("client", SubmitComplete{run, 3, 7, "0000000000000000", {}});
+  const auto refused = Take<Refused>("client");
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].code, RefusalCode::kSubmission);
+}
+
+TEST_F(CoordinatorTest, ALostAgentsTestsRunElsewhereAndAreShownAsRerun) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const std::vector<Lease> first = Leases("a");
+  ASSERT_THAT(first, SizeIs(1));
+  Say("a", Started{sessions_["a"], {first[0].token}});
+  Join("b", "beta", 1, 1);
+  Advance(std::chrono::seconds(29), {"b"});
+  EXPECT_THAT(Leases("b"), IsEmpty());
+  Advance(std::chrono::seconds(2), {"b"});
+  const std::vector<Lease> second = Leases("b");
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_EQ(second[0].tests[0].attempt, 2U);
+  EXPECT_GT(second[0].token, first[0].token);
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(attempts[0].rerun, "rerun: agent lost");
+  // The one that was taken for lost comes back, and its result does not count.
+  Finish("b", second[0], Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+TEST_F(CoordinatorTest, AResultUnderATokenThatIsNotCurrentDoesNotCount) {
+  const Hello hello = Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease stale = Leases("a").at(0);
+  Advance(std::chrono::seconds(31), {});
+  Say("a2", hello);
+  const auto welcome = Take<Welcome>("a2");
+  ASSERT_THAT(welcome, SizeIs(1));
+  sessions_["a2"] = welcome[0].session;
+  Finish("a2", stale, Outcome::kFailed);
+  EXPECT_THAT(Verdicts(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, ATestIsLostForGoodAfterTwoReruns) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  for (const char* peer : {"b", "c", "d"}) {
+    Advance(std::chrono::seconds(31), {});
+    Join(peer, peer, 1, 1);
+  }
+  Advance(std::chrono::seconds(31), {});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kLost)));
+}
+
+TEST_F(CoordinatorTest, ANoRerunTestIsLostAtOnce) {
+  Join("a", "alpha", 1, 1);
+  TestSpec test = Test("one");
+  test.no_rerun = true;
+  Submit({test});
+  Advance(std::chrono::seconds(31), {});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kLost)));
+}
+
+TEST_F(CoordinatorTest, OurOwnStallIsNotTheAgentsDeath) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  now_ += std::chrono::minutes(5);
+  coordinator_.OnTick(now_);
+  Finish("a", Leases("a").at(0), Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+TEST_F(CoordinatorTest, APassAfterAFailureIsFlaky) {
+  Join("a", "alpha", 1, 8);
+  RunOptions options;
+  options.retries = 1;
+  Submit({Test("one")}, options);
+  Finish("a", Leases("a").at(0), Outcome::kFailed);
+  Finish("a", Leases("a").at(0), Outcome::kPassed);
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(2));
+  EXPECT_EQ(attempts[0].rerun, "retry 1 of 1");
+  EXPECT_EQ(attempts[1].verdict, Verdict::kFlaky);
+}
+
+TEST_F(CoordinatorTest, TooManyFailuresCancelTheRest) {
+  Join("a", "alpha", 1, 1);
+  RunOptions options = OneATime();
+  options.max_fail = 1;
+  Submit({Test("one"), Test("two"), Test("three")}, options);
+  Finish("a", Leases("a").at(0), Outcome::kFailed);
+  for (const Lease& held : Leases("a")) {
+    Say("a", Returned{sessions_["a"], {held.token}});
+  }
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kFailed),
+                                      Pair(TestIndex{1}, Verdict::kNotRun),
+                                      Pair(TestIndex{2}, Verdict::kNotRun)));
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, ATestOfALockWaitsForTheOther) {
+  Join("a", "alpha", 4, 8);
+  Constraints lock;
+  lock.locks = {"database"};
+  Submit({Test("one", lock), Test("two", lock)});
+  const std::vector<Lease> first = Leases("a");
+  ASSERT_THAT(first, SizeIs(1));
+  Finish("a", first[0], Outcome::kPassed);
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, ASerialTestRunsAlone) {
+  Join("a", "alpha", 4, 8);
+  Constraints serial;
+  serial.serial = true;
+  Submit({Test("alone", serial), Test("other")});
+  const std::vector<Lease> first = Leases("a");
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].tests[0].name, "other");
+  Finish("a", first[0], Outcome::kPassed);
+  const std::vector<Lease> second = Leases("a");
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_EQ(second[0].tests[0].name, "alone");
+}
+
+TEST_F(CoordinatorTest, AFailedSetUpLeavesItsUsersNotRunAndCleansUp) {
+  Join("a", "alpha", 4, 8);
+  Constraints setup;
+  setup.fixtures_setup = {"f"};
+  Constraints user;
+  user.fixtures_required = {"f"};
+  Constraints cleanup;
+  cleanup.fixtures_cleanup = {"f"};
+  Submit({Test("use", user), Test("clean", cleanup), Test("set", setup)});
+  const std::vector<Lease> first = Leases("a");
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].tests[0].name, "set");
+  Finish("a", first[0], Outcome::kFailed);
+  const std::vector<Lease> second = Leases("a");
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_EQ(second[0].tests[0].name, "clean");
+  Finish("a", second[0], Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kNotRun),
+                                      Pair(TestIndex{1}, Verdict::kPassed),
+                                      Pair(TestIndex{2}, Verdict::kFailed)));
+}
+
+TEST_F(CoordinatorTest, ASecondAgentOfANameIsRefusedWithItsHolder) {
+  Join("a", "alpha", 1, 1);
+  Say("b", MakeHello("alpha", 1));
+  EXPECT_THAT(Take<Ping>("a"), SizeIs(1));
+  now_ += std::chrono::milliseconds(1);
+  Say("a", Pong{1});
+  now_ += std::chrono::milliseconds(100);
+  coordinator_.OnTick(now_);
+  const auto refused = Take<Refused>("b");
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].code, RefusalCode::kNameTaken);
+  EXPECT_THAT(refused[0].sentence, HasSubstr("process 7"));
+}
+
+TEST_F(CoordinatorTest, ASilentHolderOfANameIsFenced) {
+  Join("a", "alpha", 1, 1);
+  Say("b", MakeHello("alpha", 1));
+  for (int i = 0; i < 40; ++i) {
+    now_ += std::chrono::milliseconds(100);
+    coordinator_.OnTick(now_);
+  }
+  EXPECT_THAT(Take<Welcome>("b"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, TheSameInstanceComesBackWithWhatItHolds) {
+  Hello hello = Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  hello.held = {{lease.token, true}};
+  Say("a2", hello);
+  const auto welcome = Take<Welcome>("a2");
+  ASSERT_THAT(welcome, SizeIs(1));
+  EXPECT_THAT(welcome[0].dropped, IsEmpty());
+  sessions_["a2"] = welcome[0].session;
+  Finish("a2", lease, Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+  EXPECT_THAT(TakeEvents<AttemptEvent>(), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, ALeaseThatNeverReachedItsAgentGoesOutAgain) {
+  Hello hello = Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  Leases("a");
+  Say("a2", hello);
+  sessions_["a2"] = Take<Welcome>("a2").at(0).session;
+  Want("a2", 0, 1);
+  EXPECT_THAT(Leases("a2"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AnotherProtocolVersionIsRefusedWithASentence) {
+  Hello hello = MakeHello("alpha", 1);
+  hello.protocol = 2;
+  Say("a", hello);
+  const auto refused = Take<Refused>("a");
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].code, RefusalCode::kProtocolVersion);
+  EXPECT_THAT(refused[0].sentence, HasSubstr("version 2"));
+}
+
+TEST_F(CoordinatorTest, AStrangerIsToldToSayHello) {
+  Say("x", Beat{SessionId{1}, 1, {}, {}});
+  EXPECT_THAT(Take<Rehello>("x"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AClientThatIsGoneForTooLongCancelsItsRun) {
+  Join("a", "alpha", 1, 0);
+  const RunId run = Submit({Test("one")});
+  run_.clear();
+  Advance(std::chrono::seconds(125), {"a"});
+  Say("client", Attach{run, 0});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kNotRun)));
+}
+
+TEST_F(CoordinatorTest, EventsAreToldAgainToAClientThatComesBack) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("one")});
+  Finish("a", Leases("a").at(0), Outcome::kPassed);
+  Take<Events>("client");
+  Say("client2", Attach{run, 0});
+  const auto reply = Take<AttachReply>("client2");
+  ASSERT_THAT(reply, SizeIs(1));
+  EXPECT_TRUE(reply[0].known);
+  EXPECT_TRUE(reply[0].closed);
+  const auto events = Take<Events>("client2");
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].first, 1U);
+  EXPECT_THAT(events[0].events, SizeIs(2));
+}
+
+TEST_F(CoordinatorTest, ARepeatedResultIsAcknowledgedAndNotCountedAgain) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  Finish("a", lease, Outcome::kPassed);
+  next_result_["a"] = 0;
+  Finish("a", lease, Outcome::kPassed);
+  EXPECT_THAT(Take<ResultAck>("a"), SizeIs(2));
+  EXPECT_THAT(TakeEvents<AttemptEvent>(), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AnExtraFailureIsATestOfItsOwn) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  ExtraItem extra;
+  extra.run = lease.run;
+  extra.token = lease.token;
+  extra.worker = 1;
+  extra.extra.name = "tear-down";
+  extra.extra.result.outcome = Outcome::kError;
+  Say("a", Results{sessions_["a"], 1, {extra}});
+  next_result_["a"] = 1;
+  Finish("a", lease, Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed),
+                                      Pair(TestIndex{1}, Verdict::kError)));
+  const auto ends = TakeEvents<RunEndedEvent>();
+  ASSERT_THAT(ends, SizeIs(1));
+  EXPECT_FALSE(ends[0].green);
+}
+
+}  // namespace
+}  // namespace paceline
