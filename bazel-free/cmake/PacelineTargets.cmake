@@ -26,6 +26,11 @@ function(paceline_library name)
     PRIVATE ${ARG_PRIVATE_DEPS} $<BUILD_INTERFACE:paceline_options>)
 endfunction()
 
+# Builds all tests of a label; there from the start, whichever tests exist.
+foreach(label unit simulation integration threads)
+  add_custom_target(tests_${label})
+endforeach()
+
 # LABEL is one or more of unit, simulation, integration, and threads for what
 # runs under ThreadSanitizer too. The target tests_LABEL builds all of a label.
 # TIMEOUT is in seconds for the whole program.
@@ -47,9 +52,6 @@ function(paceline_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT
                                           ${ARG_TIMEOUT})
   foreach(label IN LISTS ARG_LABEL)
-    if(NOT TARGET tests_${label})
-      add_custom_target(tests_${label})
-    endif()
     add_dependencies(tests_${label} ${name})
   endforeach()
 endfunction()
