@@ -164,7 +164,8 @@ TEST_F(BadInputTest, TwoAgentsWithOneName) {
   ASSERT_NE(endpoint, "") << coordinator.err();
   Program first({PacelinePath(), "agent", "--connect", endpoint, "--name",
                  "twin", "--workers", "1"});
-  // Its first line comes before its hello: only the welcome makes it the holder.
+  // Its first line comes before its hello: only the welcome makes it the
+  // holder.
   ASSERT_TRUE(first.WaitFor("welcomed")) << first.err();
   Program second({PacelinePath(), "agent", "--connect", endpoint, "--name",
                   "twin", "--workers", "1"});
