@@ -24,7 +24,6 @@ Submission::Submission(RunId run, RunOptions options)
 
 void Submission::Add(Instant now, SuiteSpec suite) {
   PACELINE_CHECK(!complete_.has_value());
-  digest_.Add(suite);
   const std::size_t bytes = EncodedBound(suite);
   if (filling_.suites.size() >= kMaxNamed ||
       filling_bytes_ + bytes + kMaxEnvelopeBytes > kMaxMessageBytes) {
@@ -39,7 +38,6 @@ void Submission::Add(Instant now, SuiteSpec suite) {
 
 void Submission::Add(Instant now, TestSpec test) {
   PACELINE_CHECK(!complete_.has_value());
-  digest_.Add(test);
   ++tests_;
   const std::size_t bytes = EncodedBound(test);
   if (filling_.tests.size() >= kMaxNamed ||
@@ -149,6 +147,14 @@ bool Submission::unanswered() const {
 void Submission::CutPart() {
   if (filling_.suites.empty() && filling_.tests.empty()) {
     return;
+  }
+  // As the coordinator will see it: a part's suites come before its tests,
+  // whatever the order in which they were found.
+  for (const SuiteSpec& suite : filling_.suites) {
+    digest_.Add(suite);
+  }
+  for (const TestSpec& test : filling_.tests) {
+    digest_.Add(test);
   }
   filling_.part = ++last_part_;
   filling_.suites.shrink_to_fit();

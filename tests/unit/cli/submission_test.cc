@@ -65,6 +65,32 @@ TEST(SubmissionTest, TheFirstTestGoesAtOnceAndLaterOnesGather) {
   EXPECT_EQ(std::get<SubmitPart>(messages[0]).tests.size(), 2u);
 }
 
+// A suite found while the part of the one before was still being filled made
+// the coordinator refuse the whole run. Found by the simulation.
+TEST(SubmissionTest, TheDigestIsOfThePartsAsTheyCome) {
+  Submission submission(kRun, {});
+  submission.Add(kStart, MakeSuite("s"));
+  submission.Add(kStart, MakeTest("a"));
+  submission.Add(kStart, MakeSuite("t"));
+  submission.Add(kStart, MakeTest("b"));
+  submission.Complete({});
+  ManifestDigest digest;
+  std::string told;
+  for (const Message& message : TakeAll(submission)) {
+    if (const auto* part = std::get_if<SubmitPart>(&message)) {
+      for (const SuiteSpec& suite : part->suites) {
+        digest.Add(suite);
+      }
+      for (const TestSpec& test : part->tests) {
+        digest.Add(test);
+      }
+    } else if (const auto* complete = std::get_if<SubmitComplete>(&message)) {
+      told = complete->digest;
+    }
+  }
+  EXPECT_EQ(told, digest.Hex());
+}
+
 TEST(SubmissionTest, EveryPartIsWithinItsBounds) {
   Submission submission(kRun, {});
   submission.Add(kStart, MakeSuite("s"));
