@@ -50,6 +50,12 @@ class Outbox {
 
   // Whether Flush would have something for `send`.
   bool ready() const;
+  // The number of the first item that was not acknowledged.
+  std::uint64_t first() const { return first_; }
+  // Whether something was sent in this session and not acknowledged.
+  bool unanswered() const {
+    return !in_flight_.empty() || output_acked_ < output_sent_;
+  }
   // Whether everything was acknowledged.
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }

@@ -100,10 +100,12 @@ void AgentSession::OnMessage(Instant now, Message message) {
       for (const Token ended : outbox_.Acknowledge(ack->through)) {
         held_.Settle(ended);
       }
+      unanswered_since_.reset();
     }
   } else if (auto* output = std::get_if<OutputAck>(&message)) {
     if (current(*output)) {
       outbox_.AcknowledgeOutput(output->through);
+      unanswered_since_.reset();
     }
   }
   // BeatAck has said what it says by coming; other messages are not for
@@ -137,6 +139,8 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   beat_seq_ = 0;
   grants_seen_ = 0;
   last_want_.reset();
+  want_again_at_ = now + kAskAgain;
+  unanswered_since_.reset();
   untold_.clear();
   suites_.clear();
   retry_at_.reset();
@@ -212,14 +216,15 @@ void AgentSession::OnGrant(Instant now, Grant grant) {
   }
   std::vector<Token> unwanted;
   for (Lease& lease : grant.leases) {
-    ++grants_seen_;
     const Token token = lease.token;
     if (held_.state(token) != HeldLeases::State::kUnknown) {
       continue;
     }
+    ++grants_seen_;
     const auto suite = suites_.find({lease.run, lease.suite});
     if (suite == suites_.end()) {
-      LoseSession(
+      // The grant that defined it was lost.
+      RestartSession(
           now, absl::StrCat("the coordinator granted lease ", ToString(token),
                             " of suite ", Value(lease.suite),
                             " that it had not defined"));
@@ -257,11 +262,21 @@ void AgentSession::OnRevoke(const Revoke& revoke) {
 void AgentSession::OnStop(const Stop& stop) {
   std::vector<Token> returned;
   for (const Token token : stop.tokens) {
-    if (held_.Return(token)) {
-      returned.push_back(token);
-    } else if (held_.state(token) == HeldLeases::State::kRunning) {
-      effects_->ToPool(
-          PoolStop{.token = token, .grace = stop.grace, .reason = stop.reason});
+    held_.Return(token);
+    switch (held_.state(token)) {
+      case HeldLeases::State::kRunning:
+        effects_->ToPool(PoolStop{
+            .token = token, .grace = stop.grace, .reason = stop.reason});
+        break;
+      case HeldLeases::State::kUnknown:
+      case HeldLeases::State::kWaiting:
+      case HeldLeases::State::kReturned:
+        // Said again where it was said before: that may have been lost.
+        returned.push_back(token);
+        break;
+      case HeldLeases::State::kEnded:
+      case HeldLeases::State::kDropped:
+        break;  // its results say so, or nobody asks for them
     }
   }
   TellTokens<Returned>(std::move(returned));
@@ -350,6 +365,9 @@ void AgentSession::NoteStall(Instant now) {
     return;
   }
   silent_since_ += gap;
+  if (unanswered_since_.has_value()) {
+    *unanswered_since_ += gap;
+  }
   // What waits in the connection is as old as the stall and proves nothing.
   if (gap >= start_bound_) {
     LoseSession(
@@ -383,6 +401,14 @@ void AgentSession::LoseSession(Instant now, absl::string_view why) {
   fresh_connection_wanted_ = true;
 }
 
+void AgentSession::RestartSession(Instant now, absl::string_view why) {
+  Log(LogLevel::kInfo, absl::StrCat(why, "; beginning another session session=",
+                                    Value(session_)));
+  GreetAgain(now);
+  // Nothing that is still on its way must reach the next session.
+  fresh_connection_wanted_ = true;
+}
+
 void AgentSession::OpenConnection(Instant now) {
   fresh_connection_wanted_ = false;
   hello_sent_ = false;
@@ -391,7 +417,7 @@ void AgentSession::OpenConnection(Instant now) {
   effects_->Reconnect();
 }
 
-Hello AgentSession::MakeHello() const {
+Hello AgentSession::MakeHello() {
   Hello hello;
   hello.program_version = options_.program_version;
   hello.name = options_.name;
@@ -401,6 +427,8 @@ Hello AgentSession::MakeHello() const {
   hello.slots = options_.slots;
   hello.labels = options_.labels;
   hello.held = held_.List();
+  hello.first_result = outbox_.first();
+  hello.seq = ++hellos_;
   return hello;
 }
 
@@ -469,6 +497,11 @@ void AgentSession::OnTick(Instant now, Instant pool_last_turn) {
     LoseSession(now, absl::StrCat("the coordinator was silent for ",
                                   FormatDuration(now - silent_since_)));
   }
+  if (state_ == State::kWelcomed && unanswered_since_.has_value() &&
+      now - *unanswered_since_ >= kAnswerBound) {
+    RestartSession(now, absl::StrCat("results were not acknowledged for ",
+                                     FormatDuration(now - *unanswered_since_)));
+  }
   if (state_ == State::kGreeting) {
     Greet(now);
   }
@@ -531,8 +564,14 @@ bool AgentSession::WantIsNews() const {
   return !draining_ && last_want_ != WantSum();
 }
 
+bool AgentSession::WantIsDue(Instant now) const {
+  // A want or a grant may have been lost: grants_seen tells the coordinator.
+  return WantIsNews() ||
+         (!draining_ && held_.starving() && now >= want_again_at_);
+}
+
 void AgentSession::SendWant(Instant now) {
-  if (!WantIsNews()) {
+  if (!WantIsDue(now)) {
     return;
   }
   const std::uint64_t sum = WantSum();
@@ -541,11 +580,12 @@ void AgentSession::SendWant(Instant now) {
                      .room = held_.room()})
           .ok()) {
     last_want_ = sum;
+    want_again_at_ = now + kAskAgain;
   }
 }
 
 void AgentSession::Flush(Instant now) {
-  if (!WantIsNews() && !outbox_.ready()) {
+  if (!WantIsDue(now) && !outbox_.ready()) {
     return;
   }
   if (now < flush_after_ && !held_.starving() && !draining_) {
@@ -560,6 +600,11 @@ void AgentSession::Flush(Instant now) {
   static_cast<void>(outbox_.Flush(session_, [this, now](Message message) {
     return Send(now, std::move(message));
   }));
+  if (!outbox_.unanswered()) {
+    unanswered_since_.reset();
+  } else if (!unanswered_since_.has_value()) {
+    unanswered_since_ = now;
+  }
 }
 
 void AgentSession::FinishDrain(Instant now) {
@@ -594,6 +639,12 @@ Instant AgentSession::next_deadline() const {
     case State::kWelcomed:
       at(next_beat_);
       at(silent_since_ + silence_bound_);
+      if (unanswered_since_.has_value()) {
+        at(*unanswered_since_ + kAnswerBound);
+      }
+      if (!draining_ && held_.starving()) {
+        at(want_again_at_);
+      }
       if (retry_at_.has_value()) {
         at(*retry_at_);
       } else if (!untold_.empty()) {

@@ -73,6 +73,11 @@ class AgentSession {
   // A result waits this long at most for others to share its message, and not
   // at all while a slot has nothing to do.
   static constexpr Duration kBatchDelay = std::chrono::milliseconds(5);
+  // Results unacknowledged for this long were lost on the way, or their
+  // acknowledgement was; another session sets that right.
+  static constexpr Duration kAnswerBound = std::chrono::seconds(10);
+  // A slot without work for this long says so again.
+  static constexpr Duration kAskAgain = std::chrono::seconds(5);
   // How long another holder of the name is borne with.
   static constexpr Duration kNameTakenPatience = std::chrono::minutes(1);
   // Past this much unacknowledged no further result is taken from the pool and
@@ -120,10 +125,12 @@ class AgentSession {
   // The session is over; with a fresh connection another one is begun, at once
   // if this one had lasted.
   void LoseSession(Instant now, absl::string_view why);
-  // As LoseSession, but this connection is as good as another.
+  // As LoseSession, but the coordinator is there: something between us was
+  // lost, and the next hello and welcome find out what.
+  void RestartSession(Instant now, absl::string_view why);
   void GreetAgain(Instant now);
   void OpenConnection(Instant now);
-  Hello MakeHello() const;
+  Hello MakeHello();
   void Leave(absl::Status status);
 
   // Queues a message that must not be lost while the session lasts.
@@ -139,6 +146,7 @@ class AgentSession {
   void StartUnits(Instant now);
   std::uint64_t WantSum() const { return grants_seen_ + held_.room(); }
   bool WantIsNews() const;
+  bool WantIsDue(Instant now) const;
   void SendWant(Instant now);
   void Flush(Instant now);
   void FinishDrain(Instant now);
@@ -151,6 +159,7 @@ class AgentSession {
   BackOff dial_;    // until a hello could be sent at all
   BackOff answer_;  // until it was answered
   bool hello_sent_ = false;
+  std::uint64_t hellos_ = 0;
   bool fresh_connection_wanted_ = false;
   Instant next_hello_;
   Instant greeting_since_;
@@ -169,6 +178,9 @@ class AgentSession {
   // grants_seen + room of the last Want: unless the sum changes, it says
   // nothing new.
   std::optional<std::uint64_t> last_want_;
+  Instant want_again_at_;
+  // Since when results wait for an acknowledgement, and none came.
+  std::optional<Instant> unanswered_since_;
   std::deque<Message> untold_;
   using SuiteKey = std::pair<RunId, SuiteIndex>;
   absl::btree_map<SuiteKey, std::shared_ptr<const SuiteSpec>> suites_;

@@ -74,8 +74,8 @@ class UnitProgress {
   // Settles a test that got its result in another way: charged for a death,
   // refused with its suite. Ends it if it runs.
   void Settle(std::size_t index);
-  // The running test counts as not started after all (drained, stopped before
-  // its result could be had).
+  // The running test will have no result (drained, stopped before it could be
+  // had).
   void ForgetRunning() { running_.reset(); }
 
  private:

@@ -252,6 +252,7 @@ void WorkerPool::EndUnit(Token token) {
   item.run = unit.progress.lease().run;
   item.token = token;
   item.worker = Value(unit.last_worker);
+  item.interrupted = unit.interrupted;
   item.end = std::move(unit.end);
   units_.erase(it);
   effects_.Emit(PoolResult{std::move(item)});

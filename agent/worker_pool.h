@@ -156,6 +156,8 @@ class WorkerPool {
     // When silence between tests becomes a fault.
     std::optional<Instant> quiet_until;
     std::uint32_t extras = 0;
+    // The test that ran when we ended its worker in order to end the unit.
+    std::optional<TestIndex> interrupted;
     UnitEnd end;
   };
 

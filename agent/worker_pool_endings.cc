@@ -192,7 +192,10 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
                         const WorkerDeath& death, Unit& unit) {
   if (worker.cause == Cause::kStopped || worker.cause == Cause::kDrained) {
     // Whatever it still said is the answer to our signal, not a result.
-    unit.progress.ForgetRunning();
+    if (const auto& running = unit.progress.running(); running.has_value()) {
+      unit.interrupted = unit.progress.lease().tests[running->index].test;
+      unit.progress.ForgetRunning();
+    }
     return;
   }
   if (unit.progress.running().has_value()) {

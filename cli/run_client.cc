@@ -110,6 +110,14 @@ void RunClient::StartRunning(Instant now) {
 }
 
 void RunClient::Handle(Instant now, const Refused& refused) {
+  if (refused.code == RefusalCode::kUnknownRun) {
+    // Either the opening was lost on the way, and is sent again, or the answer
+    // to a question says for certain.
+    if (submission_.open_kept() && phase_ == Phase::kRunning) {
+      Attach(now);
+    }
+    return;
+  }
   Fail(now, absl::StrCat("the coordinator at ", options_.coordinator,
                          " refused: ", refused.sentence));
 }

@@ -37,7 +37,8 @@ struct AgentRecord {
   Instant last_heard;
   Duration pool_turn_age{};
   bool draining = false;
-  std::uint64_t granted = 0;   // leases, in this session
+  std::uint64_t granted = 0;  // leases, in this session
+  Instant last_granted;
   std::uint64_t want_sum = 0;  // grants seen and room, as last told
   // Suites that this session was told of.
   absl::btree_set<std::pair<RunId, SuiteIndex>> suites;
@@ -47,9 +48,11 @@ struct AgentRecord {
   std::uint64_t output_through = 0;
   std::optional<std::uint64_t> output_ack_record;
 
-  // Of the instance, across sessions. Nothing known: the first number that
-  // comes is taken for the next.
-  std::optional<std::uint64_t> acked_through;
+  // When the oldest Revoke or Stop without an answer is said again.
+  std::optional<Instant> ask_again_at;
+
+  // Of the instance, across sessions.
+  std::uint64_t acked_through = 0;
   // Told when the record is committed.
   std::optional<std::uint64_t> ack_record;
 

@@ -53,7 +53,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
     return;
   }
   if (const auto it = agents_.find(hello.instance); it != agents_.end()) {
-    Welcome(now, *it->second, peer, hello);
+    if (hello.seq > it->second->who.seq) {
+      Welcome(now, *it->second, peer, hello);
+    }
     return;
   }
   for (const auto& [instance, holder] : agents_) {
@@ -76,6 +78,8 @@ AgentRecord& Coordinator::Impl::AddAgent(Instant now, const Hello& hello) {
   auto owned = std::make_unique<AgentRecord>();
   AgentRecord& agent = *owned;
   agent.joined_at = now;
+  // Whoever acknowledged what came before has kept it.
+  agent.acked_through = hello.first_result - 1;
   agents_[hello.instance] = std::move(owned);
   return agent;
 }
@@ -100,6 +104,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   agent.want_sum = 0;
   agent.suites.clear();
   agent.unsent.clear();
+  agent.ask_again_at.reset();
   agent.output_through = 0;
   agent.output_ack_record.reset();
 
@@ -110,7 +115,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   welcome.lost_after = LostAfter(agent);
   // Only what is committed may be forgotten.
   if (!agent.ack_record.has_value()) {
-    welcome.acked_through = agent.acked_through.value_or(0);
+    welcome.acked_through = agent.acked_through;
   }
   absl::btree_set<Token> held;
   for (const HeldLease& one : hello.held) {
@@ -141,14 +146,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
       ReturnLease(*lease);
     }
   }
-  for (const auto& [token, lease] : agent.leases) {
-    if (lease->run->cancelled()) {
-      Tell(agent, Stop{agent.session,
-                       {token},
-                       options_.stop_grace,
-                       lease->run->cancel_reason()});
-    }
-  }
+  AskForLeases(now, agent);
   work_changed_ = true;
   Log(LogLevel::kInfo,
       absl::StrCat("agent ", agent.who.name, joined ? " joined" : " is back",
@@ -215,8 +213,40 @@ void Coordinator::Impl::LookAtAgents(Instant now) {
     } else if (agent.pool_turn_age + silent >= options_.stuck_lost_after) {
       LoseAgent(agent, "agent stuck");
     } else {
+      if (agent.ask_again_at.has_value() && now >= *agent.ask_again_at) {
+        AskForLeases(now, agent);
+      }
       LookAtClaim(now, agent);
     }
+  }
+}
+
+void Coordinator::Impl::AskForLeases(Instant now, AgentRecord& agent) {
+  agent.ask_again_at.reset();
+  paceline::Revoke revoke{agent.session, {}};
+  absl::btree_map<Run*, std::vector<Token>> stopped;
+  for (const auto& [token, lease] : agent.leases) {
+    if (lease->run->cancelled()) {
+      stopped[lease->run].push_back(token);
+    } else if (lease->revoked_at.has_value()) {
+      revoke.tokens.push_back(token);
+    }
+  }
+  for (auto& [run, tokens] : stopped) {
+    Tell(agent, Stop{agent.session, std::move(tokens), options_.stop_grace,
+                     run->cancel_reason()});
+  }
+  if (!revoke.tokens.empty()) {
+    Tell(agent, std::move(revoke));
+  }
+  if (!stopped.empty() || !revoke.tokens.empty()) {
+    ExpectAnswer(now, agent);
+  }
+}
+
+void Coordinator::Impl::ExpectAnswer(Instant now, AgentRecord& agent) {
+  if (!agent.ask_again_at.has_value()) {
+    agent.ask_again_at = now + options_.ask_again_after;
   }
 }
 
@@ -227,9 +257,15 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Beat& beat) {
   Send(agent.peer, BeatAck{beat.seq});
 }
 
-void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Want& want) {
+void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
+                               const Want& want) {
   agent.want_sum = want.grants_seen + want.room;
   work_changed_ = true;
+  if (want.grants_seen < agent.granted &&
+      now - agent.last_granted >= options_.ask_again_after) {
+    // A grant was lost on the way: its next hello says which.
+    Send(agent.peer, Rehello{});
+  }
 }
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
@@ -268,8 +304,7 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, Output& output) {
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                Results& results) {
-  const std::uint64_t expected =
-      agent.acked_through.value_or(results.first - 1) + 1;
+  const std::uint64_t expected = agent.acked_through + 1;
   if (results.first > expected) {
     return;  // the agent sends what is between again
   }
@@ -322,7 +357,7 @@ void Coordinator::Impl::TakeResult(Instant now, AgentRecord& agent,
   if (auto* attempt = std::get_if<AttemptItem>(&item)) {
     run.OnAttempt(*lease, std::move(*attempt), record);
     if (std::optional<std::string> reason = run.TooManyFailures()) {
-      CancelRun(run, *std::move(reason));
+      CancelRun(now, run, *std::move(reason));
     }
   } else if (auto* extra = std::get_if<ExtraItem>(&item)) {
     run.OnExtra(*lease, std::move(*extra), record);
@@ -445,8 +480,7 @@ void Coordinator::Impl::TellAgents() {
     }
     if (agent->ack_record.has_value() && committed(*agent->ack_record) &&
         outbox_
-            ->Send(agent->peer,
-                   ResultAck{agent->session, agent->acked_through.value_or(0)})
+            ->Send(agent->peer, ResultAck{agent->session, agent->acked_through})
             .ok()) {
       agent->ack_record.reset();
     }

@@ -68,9 +68,12 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
+  if (part.part > run->parts() + 1) {
+    return;  // the client sends what was lost in between again, and this too
+  }
   if (part.part > run->parts()) {
     if (const absl::Status status = run->CheckPart(part); !status.ok()) {
-      Reject(*run, peer, status);
+      Reject(now, *run, peer, status);
       return;
     }
     Record kept = PartAdded{std::move(part)};
@@ -89,10 +92,13 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
+  if (complete.parts > run->parts()) {
+    return;  // as above
+  }
   if (!run->closed()) {
     if (const absl::Status status = run->CheckComplete(complete);
         !status.ok()) {
-      Reject(*run, peer, status);
+      Reject(now, *run, peer, status);
       return;
     }
     const std::uint64_t record = journal_->Append(RunClosed{complete});
@@ -104,11 +110,11 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   }
 }
 
-void Coordinator::Impl::Reject(Run& run, absl::string_view peer,
+void Coordinator::Impl::Reject(Instant now, Run& run, absl::string_view peer,
                                const absl::Status& why) {
   Send(peer, Refused{RefusalCode::kSubmission, std::string(why.message())});
   if (!run.ended() && !run.cancelled()) {
-    CancelRun(run, std::string(why.message()));
+    CancelRun(now, run, std::string(why.message()));
   }
 }
 
@@ -146,7 +152,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
                                const Cancel& cancel) {
   Run* const run = FindRun(now, peer, cancel.run);
   if (run != nullptr && !run->cancelled() && !run->ended()) {
-    CancelRun(*run, cancel.reason.empty() ? "cancelled" : cancel.reason);
+    CancelRun(now, *run, cancel.reason.empty() ? "cancelled" : cancel.reason);
   }
 }
 
@@ -155,24 +161,11 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   FindRun(now, peer, beat.run);
 }
 
-void Coordinator::Impl::CancelRun(Run& run, std::string reason) {
+void Coordinator::Impl::CancelRun(Instant now, Run& run, std::string reason) {
   const std::uint64_t record = journal_->Append(RunCancelled{run.id(), reason});
   run.Cancel(reason, record);
   for (const auto& [instance, agent] : agents_) {
-    paceline::Stop stop{agent->session, {}, options_.stop_grace, reason};
-    for (const auto& [token, lease] : agent->leases) {
-      if (lease->run != &run) {
-        continue;
-      }
-      stop.tokens.push_back(token);
-      if (stop.tokens.size() == kMaxNamed) {
-        Tell(*agent, stop);
-        stop.tokens.clear();
-      }
-    }
-    if (!stop.tokens.empty()) {
-      Tell(*agent, std::move(stop));
-    }
+    AskForLeases(now, *agent);
   }
   work_changed_ = true;
 }
@@ -197,8 +190,9 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     const Duration gone = now - run.client.last_heard;
     if (!run.ended() && !run.cancelled() && !run.options().detach &&
         gone >= run.options().client_grace) {
-      CancelRun(run, absl::StrCat("not run: the client was gone for ",
-                                  FormatDuration(gone)));
+      CancelRun(now, run,
+                absl::StrCat("not run: the client was gone for ",
+                             FormatDuration(gone)));
     }
     if (run.events().in_flight() &&
         now - run.client.last_ack >= options_.ask_again_after) {

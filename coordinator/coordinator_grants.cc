@@ -128,6 +128,7 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   agent.leases[lease.token] = &lease;
   agent.busy_slots += lease.slots;
   ++agent.granted;
+  agent.last_granted = now;
   agent.last_suite = {run.id(), unit.suite};
   if (agent.suites.insert({run.id(), unit.suite}).second) {
     grant.suites.push_back({run.id(), unit.suite, run.SuiteOf(unit.suite)});
@@ -163,6 +164,7 @@ void Coordinator::Impl::TakeBack(Instant now) {
       }
     }
     if (!revoke.tokens.empty()) {
+      ExpectAnswer(now, *agent);
       Tell(*agent, std::move(revoke));
     }
   }

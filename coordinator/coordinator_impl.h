@@ -62,6 +62,10 @@ class Coordinator::Impl {
   void ForgetLease(LeaseState& lease);
   void LookAtAgents(Instant now);
   void LookAtClaim(Instant now, AgentRecord& agent);
+  // Says again what the agent is to stop, and what it is to give back.
+  void AskForLeases(Instant now, AgentRecord& agent);
+  // A Revoke or Stop went out: see that it is answered.
+  void ExpectAnswer(Instant now, AgentRecord& agent);
   Duration BeatInterval() const;
   Duration LostAfter(const AgentRecord& agent) const;
   AgentRecord* FindAgent(absl::string_view peer);
@@ -79,8 +83,9 @@ class Coordinator::Impl {
   void Handle(Instant now, absl::string_view peer, const StatusRequest&);
   // The run, if it is known and open; otherwise the peer is told.
   Run* FindRun(Instant now, absl::string_view peer, const RunId& id);
-  void Reject(Run& run, absl::string_view peer, const absl::Status& why);
-  void CancelRun(Run& run, std::string reason);
+  void Reject(Instant now, Run& run, absl::string_view peer,
+              const absl::Status& why);
+  void CancelRun(Instant now, Run& run, std::string reason);
   void LookAtRuns(Instant now);
   void EndRun(Instant now, Run& run);
   void TellClient(Instant now, Run& run);

@@ -68,7 +68,7 @@ Ledger::Decision Ledger::Lost(TestIndex test, bool no_rerun) {
   return Decision{std::nullopt, "rerun: agent lost"};
 }
 
-Ledger::Decision Ledger::Drained(TestIndex test, bool no_rerun) {
+Ledger::Decision Ledger::Interrupted(TestIndex test, bool no_rerun) {
   Entry& entry = entries_[Value(test)];
   if (cancelled_) {
     return Final(test, Verdict::kNotRun);

@@ -53,8 +53,8 @@ class Ledger {
   Decision Attempted(TestIndex test, const TestResult& result);
   // Its agent vanished; the attempt may have started.
   Decision Lost(TestIndex test, bool no_rerun);
-  // Its agent ended the attempt in order to leave.
-  Decision Drained(TestIndex test, bool no_rerun);
+  // Its agent ended the attempt: the run was cancelled, or it had to leave.
+  Decision Interrupted(TestIndex test, bool no_rerun);
   // A unit ended without an attempt of `test`, which was its turn. True when
   // that happened so often that it has to end.
   bool LeftUndone(TestIndex test);

@@ -293,16 +293,19 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
       continue;
     }
     const bool was_next = std::exchange(first, false);
-    if (cancelled()) {
-      SettleWithout(attempt.test, Outcome::kNotRun, *cancel_reason_, record);
-    } else if (was_next && drained && lease.started) {
-      Ledger::Decision decision =
-          ledger_.Drained(attempt.test, store_.NoRerun(attempt.test));
-      TellGone(lease, attempt, Outcome::kKilled, "its agent was drained",
-               decision, record);
+    if (item.interrupted == attempt.test) {
+      const Ledger::Decision decision =
+          ledger_.Interrupted(attempt.test, store_.NoRerun(attempt.test));
+      TellGone(
+          lease, attempt, cancelled() ? Outcome::kNotRun : Outcome::kKilled,
+          cancelled() ? absl::StrCat("stopped while it ran: ", *cancel_reason_)
+                      : "its agent was drained",
+          decision, record);
       if (!decision.verdict.has_value()) {
         again.push_back(attempt.test);
       }
+    } else if (cancelled()) {
+      SettleWithout(attempt.test, Outcome::kNotRun, *cancel_reason_, record);
     } else if (was_next && !drained && ledger_.LeftUndone(attempt.test)) {
       SettleWithout(attempt.test, Outcome::kError,
                     "units end again and again before it is run", record);
@@ -364,7 +367,7 @@ void Run::OnLost(LeaseState& lease, bool drained, absl::string_view why,
     }
     const bool no_rerun = store_.NoRerun(attempt.test);
     const Ledger::Decision decision =
-        drained ? ledger_.Drained(attempt.test, no_rerun)
+        drained ? ledger_.Interrupted(attempt.test, no_rerun)
                 : ledger_.Lost(attempt.test, no_rerun);
     TellGone(lease, attempt, Outcome::kLost, why, decision, record);
     if (!decision.verdict.has_value()) {

@@ -86,7 +86,7 @@ class Run {
   void OnOutput(LeaseState& lease, LeasedAttempt& attempt, Output output,
                 std::uint64_t record);
   void OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record);
-  // The unit is over; `drained`: its agent ended it in order to leave.
+  // The unit is over; `drained`: its agent is about to leave.
   void OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
                  std::uint64_t record);
   // It did not start and comes back.

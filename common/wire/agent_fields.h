@@ -48,7 +48,9 @@ template <Like<UnitEndItem> M>
 auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId),
                 Item("token", m.token, kLeaseToken),
-                Item("worker", m.worker, kAny), Item("end", m.end, kStruct));
+                Item("worker", m.worker, kAny),
+                Item("interrupted", m.interrupted, Maybe(kAny)),
+                Item("end", m.end, kStruct));
 }
 
 template <Like<NoteItem> M>
@@ -91,7 +93,9 @@ auto WireFields(M& m) {
                 Item("host", m.host, kLabel), Item("pid", m.pid, kAny),
                 Item("slots", m.slots, kNonZero),
                 Item("labels", m.labels, List(kNonEmptyLabel)),
-                Item("held", m.held, List(kStruct)));
+                Item("held", m.held, List(kStruct)),
+                Item("first_result", m.first_result, kSequence),
+                Item("seq", m.seq, kSequence));
 }
 
 template <Like<Beat> M>

@@ -68,6 +68,13 @@ struct Hello {
   std::uint32_t slots = 0;
   std::vector<std::string> labels;
   std::vector<HeldLease> held;  // at most kMaxNamed: an agent holds no more
+  // The number of the first result that was not acknowledged: the next one
+  // that is sent.
+  std::uint64_t first_result = 1;
+  // Of this process's hellos, from 1. A lower one that comes later was on its
+  // way on an older connection, and what it says of `held` is not true any
+  // more.
+  std::uint64_t seq = 1;
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
@@ -153,11 +160,14 @@ struct ExtraItem {
   friend bool operator==(const ExtraItem&, const ExtraItem&) = default;
 };
 
-// The unit is over; tests of it without an AttemptItem did not start.
+// The unit is over; tests of it without an AttemptItem did not start, but for
+// the one that was running when the agent ended the unit, to stop it or to
+// drain.
 struct UnitEndItem {
   RunId run;
   Token token;
   std::uint32_t worker = 0;
+  std::optional<TestIndex> interrupted;
   UnitEnd end;
 
   friend bool operator==(const UnitEndItem&, const UnitEndItem&) = default;

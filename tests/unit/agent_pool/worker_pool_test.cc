@@ -218,7 +218,8 @@ TEST_F(WorkerPoolTest, AStoppedUnitFinishesItsTestAndLeavesTheRest) {
   Finished(worker(1), 0);
   UnitFinished(worker(1));
   EXPECT_EQ(Attempts().size(), 1u);
-  EXPECT_EQ(Ends().size(), 1u);
+  ASSERT_EQ(Ends().size(), 1u);
+  EXPECT_EQ(Ends()[0].interrupted, std::nullopt);
   EXPECT_THAT(effects_.signals, IsEmpty());
 }
 
@@ -234,7 +235,8 @@ TEST_F(WorkerPoolTest, AUnitThatOutlivesTheGraceOfItsStopIsEnded) {
   Exited(worker(1), SIGKILL);
   // Nobody's fault: no result, and nothing goes on.
   EXPECT_THAT(Attempts(), IsEmpty());
-  EXPECT_EQ(Ends().size(), 1u);
+  ASSERT_EQ(Ends().size(), 1u);
+  EXPECT_EQ(Ends()[0].interrupted, TestIndex{0});
   EXPECT_THAT(effects_.spawned, ElementsAre(worker(1)));
 }
 
@@ -272,7 +274,8 @@ TEST_F(WorkerPoolTest, WhatOutlivesADrainIsEndedWithoutAResult) {
   EXPECT_THAT(effects_.signals, ElementsAre(Pair(worker(1), SIGTERM)));
   Exited(worker(1), SIGTERM);
   EXPECT_THAT(Attempts(), IsEmpty());
-  EXPECT_EQ(Ends().size(), 1u);
+  ASSERT_EQ(Ends().size(), 1u);
+  EXPECT_EQ(Ends()[0].interrupted, TestIndex{0});
   EXPECT_TRUE(effects_.empty_told());
 }
 

@@ -165,7 +165,7 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
       item.result.outcome = outcome;
       results.items.emplace_back(std::move(item));
     }
-    results.items.emplace_back(UnitEndItem{lease.run, lease.token, 1, {}});
+    results.items.emplace_back(UnitEndItem{lease.run, lease.token, 1, {}, {}});
     next_result_[peer] += results.items.size();
     Say(peer, std::move(results));
   }

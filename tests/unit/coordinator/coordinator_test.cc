@@ -98,7 +98,7 @@ TEST_F(CoordinatorTest, ARepeatedPartIsAcknowledgedAndIgnored) {
 TEST_F(CoordinatorTest, AManifestThatDoesNotAddUpIsRefused) {
   const RunId run = RandomId<RunId>();
   Say("client", SubmitOpen{run, {}});
-  Say("client", SubmitComplete{run, 3, 7, "0000000000000000", {}});
+  Say("client", SubmitComplete{run, 0, 7, "0000000000000000", {}});
   const auto refused = Take<Refused>("client");
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].code, RefusalCode::kSubmission);
@@ -272,6 +272,7 @@ TEST_F(CoordinatorTest, TheSameInstanceComesBackWithWhatItHolds) {
   Submit({Test("one")});
   const Lease lease = Leases("a").at(0);
   hello.held = {{lease.token, true}};
+  hello.seq = 2;
   Say("a2", hello);
   const auto welcome = Take<Welcome>("a2");
   ASSERT_THAT(welcome, SizeIs(1));
@@ -286,10 +287,113 @@ TEST_F(CoordinatorTest, ALeaseThatNeverReachedItsAgentGoesOutAgain) {
   Hello hello = Join("a", "alpha", 1, 1);
   Submit({Test("one")});
   Leases("a");
+  hello.seq = 2;
   Say("a2", hello);
   sessions_["a2"] = Take<Welcome>("a2").at(0).session;
   Want("a2", 0, 1);
   EXPECT_THAT(Leases("a2"), SizeIs(1));
+}
+
+// What an old hello says of `held` made units run twice unseen.
+TEST_F(CoordinatorTest, AHelloThatCameLateChangesNothing) {
+  Hello hello = Join("a", "alpha", 1, 1);
+  hello.seq = 2;
+  Say("a2", hello);
+  sessions_["a2"] = Take<Welcome>("a2").at(0).session;
+  Want("a2", 0, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a2").at(0);
+  hello.seq = 1;
+  Say("a", hello);
+  EXPECT_THAT(Take<Welcome>("a"), IsEmpty());
+  Finish("a2", lease, Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+TEST_F(CoordinatorTest, AnAgentThatMissedAGrantIsAskedWhatItHolds) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  Leases("a");
+  Advance(std::chrono::seconds(6), {"a"});
+  Want("a", 0, 1);
+  EXPECT_THAT(Take<Rehello>("a"), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, AStopWithoutAnAnswerIsSaidAgain) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("one")});
+  Leases("a");
+  Say("client", Cancel{run, "enough"});
+  EXPECT_THAT(Take<Stop>("a"), SizeIs(1));
+  Advance(std::chrono::seconds(6), {"a"});
+  EXPECT_THAT(Take<Stop>("a"), SizeIs(1));
+}
+
+// The first results of a new agent were taken for later ones, and those
+// before them never asked for.
+TEST_F(CoordinatorTest, ResultsAfterAGapAreNotAcknowledged) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  Results results;
+  results.session = sessions_["a"];
+  results.first = 2;
+  UnitEndItem end;
+  end.run = lease.run;
+  end.token = lease.token;
+  results.items = {end};
+  Say("a", results);
+  EXPECT_THAT(Take<ResultAck>("a"), IsEmpty());
+}
+
+// While the agent's Draining was on its way the test ran again without a word.
+TEST_F(CoordinatorTest, ATestThatWasInterruptedRunsAgainAndIsShownAsRerun) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  Results results;
+  results.session = sessions_["a"];
+  results.first = 1;
+  UnitEndItem end;
+  end.run = lease.run;
+  end.token = lease.token;
+  end.interrupted = TestIndex{0};
+  results.items = {end};
+  Say("a", results);
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(attempts[0].rerun, "rerun: drained");
+  EXPECT_EQ(attempts[0].verdict, std::nullopt);
+}
+
+TEST_F(CoordinatorTest, ATestThatWasStoppedSaysSo) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  Say("client", Cancel{run, "enough"});
+  Results results;
+  results.session = sessions_["a"];
+  results.first = 1;
+  UnitEndItem end;
+  end.run = lease.run;
+  end.token = lease.token;
+  end.interrupted = TestIndex{0};
+  results.items = {end};
+  Say("a", results);
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(attempts[0].verdict, Verdict::kNotRun);
+  EXPECT_EQ(attempts[0].result.message, "stopped while it ran: enough");
+}
+
+TEST_F(CoordinatorTest, APartAfterAGapWaitsForTheOneBetween) {
+  const RunId run = RandomId<RunId>();
+  Say("client", SubmitOpen{run, {}});
+  Take<PartKept>("client");
+  Say("client", SubmitPart{run, 2, {}, {}});
+  Say("client", SubmitComplete{run, 2, 0, "0000000000000000", {}});
+  EXPECT_THAT(Take<Refused>("client"), IsEmpty());
+  EXPECT_THAT(Take<PartKept>("client"), IsEmpty());
 }
 
 TEST_F(CoordinatorTest, AnotherProtocolVersionIsRefusedWithASentence) {

@@ -54,6 +54,7 @@ Results SampleResults() {
   end.run = SampleRun();
   end.token = kToken;
   end.worker = 6;
+  end.interrupted = TestIndex{7};
   end.end.finalize = Outcome::kError;
   end.end.message = "tear-down failed";
   end.end.health = SampleHealth();
@@ -214,7 +215,9 @@ std::vector<Message> SampleMessages() {
             4321,
             8,
             {"linux", "größe"},
-            {{kToken, true}, {Token{3, 1043}, false}}},
+            {{kToken, true}, {Token{3, 1043}, false}},
+            9,
+            2},
       Beat{kSession,
            300,
            milliseconds(3),
