@@ -1,0 +1,129 @@
+#include "tests/simulation/network.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/wire/codec.h"
+
+namespace paceline::simulation {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+int Network::Dial(ToDealer dealer) {
+  const int number = ++last_dealer_;
+  dealers_[number].receive = std::move(dealer);
+  events_->After(Latency(), [this, number] { Connect(number); });
+  return number;
+}
+
+void Network::Hang(int dealer) { dealers_.erase(dealer); }
+
+void Network::Connect(int number) {
+  const auto it = dealers_.find(number);
+  if (it == dealers_.end() || !it->second.peer.empty()) {
+    return;
+  }
+  Dealer& dealer = it->second;
+  dealer.peer = absl::StrCat("peer-", ++last_peer_);
+  for (std::string& bytes : std::exchange(dealer.waiting, {})) {
+    Carry(number, dealer.up, /*up=*/true, std::move(bytes));
+  }
+}
+
+void Network::SendToRouter(int dealer, const Message& message) {
+  const auto it = dealers_.find(dealer);
+  PACELINE_CHECK(it != dealers_.end());
+  std::string bytes = Encode(message);
+  if (it->second.peer.empty()) {
+    it->second.waiting.push_back(std::move(bytes));
+  } else {
+    Carry(dealer, it->second.up, /*up=*/true, std::move(bytes));
+  }
+}
+
+absl::Status Network::SendToDealer(absl::string_view peer,
+                                   const Message& message) {
+  for (auto& [number, dealer] : dealers_) {
+    if (dealer.peer == peer) {
+      Carry(number, dealer.down, /*up=*/false, Encode(message));
+      return absl::OkStatus();
+    }
+  }
+  return absl::UnavailableError(absl::StrCat(peer, " is gone"));
+}
+
+Duration Network::Latency() {
+  return random_->Chance(faults_.lag)
+             ? random_->Between(milliseconds(5), seconds(3))
+             : random_->Between(microseconds(50), microseconds(2000));
+}
+
+void Network::Carry(int number, Lane& lane, bool up, std::string bytes) {
+  ++messages_;
+  if (random_->Chance(faults_.drop)) {
+    return;
+  }
+  Dealer& dealer = dealers_.at(number);
+  lane.last_arrival = std::max(
+      {lane.last_arrival, events_->now() + Latency(), dealer.held_until});
+  const auto deliver = [this, number, up, peer = dealer.peer,
+                        bytes = std::move(bytes)] {
+    Deliver(number, peer, up, bytes);
+  };
+  events_->At(lane.last_arrival, deliver);
+  if (random_->Chance(faults_.repeat)) {
+    events_->At(lane.last_arrival +
+                    (random_->Chance(0.5)
+                         ? Duration::zero()
+                         : random_->Between(milliseconds(1), seconds(20))),
+                deliver);
+  }
+}
+
+void Network::Deliver(int number, const std::string& peer, bool up,
+                      const std::string& bytes) {
+  const auto it = dealers_.find(number);
+  if (it == dealers_.end() || it->second.peer != peer) {
+    return;  // lost with its connection
+  }
+  absl::StatusOr<Message> message = Decode(bytes);
+  // Whatever one of ours says must be fit to be heard.
+  PACELINE_CHECK(message.ok());
+  if (up) {
+    router_(peer, *std::move(message));
+  } else {
+    it->second.receive(*std::move(message));
+  }
+}
+
+void Network::Cut(int dealer, Duration down) {
+  const auto it = dealers_.find(dealer);
+  if (it == dealers_.end() || it->second.peer.empty()) {
+    return;
+  }
+  it->second.peer.clear();
+  events_->After(down, [this, dealer] { Connect(dealer); });
+}
+
+void Network::Hold(int dealer, Duration time) {
+  if (const auto it = dealers_.find(dealer); it != dealers_.end()) {
+    it->second.held_until = events_->now() + time;
+  }
+}
+
+std::vector<int> Network::dealers() const {
+  std::vector<int> numbers;
+  for (const auto& [number, dealer] : dealers_) {
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+}  // namespace paceline::simulation
