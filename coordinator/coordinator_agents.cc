@@ -232,15 +232,15 @@ void Coordinator::Impl::AskForLeases(Instant now, AgentRecord& agent) {
       revoke.tokens.push_back(token);
     }
   }
+  if (!stopped.empty() || !revoke.tokens.empty()) {
+    ExpectAnswer(now, agent);
+  }
   for (auto& [run, tokens] : stopped) {
     Tell(agent, Stop{agent.session, std::move(tokens), options_.stop_grace,
                      run->cancel_reason()});
   }
   if (!revoke.tokens.empty()) {
     Tell(agent, std::move(revoke));
-  }
-  if (!stopped.empty() || !revoke.tokens.empty()) {
-    ExpectAnswer(now, agent);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/log.h"
 #include "common/wire/codec.h"
 
 namespace paceline::simulation {
@@ -67,7 +68,15 @@ Duration Network::Latency() {
 
 void Network::Carry(int number, Lane& lane, bool up, std::string bytes) {
   ++messages_;
-  if (random_->Chance(faults_.drop)) {
+  const bool dropped = random_->Chance(faults_.drop);
+  if (LogEnabled(LogLevel::kDebug)) {
+    Log(LogLevel::kDebug,
+        absl::StrCat(FormatDuration(events_->now().time_since_epoch()), " ",
+                     dealers_.at(number).peer, up ? " -> " : " <- ",
+                     Name(*Decode(bytes)), " bytes=", bytes.size(),
+                     dropped ? " dropped" : ""));
+  }
+  if (dropped) {
     return;
   }
   Dealer& dealer = dealers_.at(number);
