@@ -15,6 +15,29 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// What a message speaks of, for who replays a seed.
+std::string Tokens(const Message& message) {
+  std::string text;
+  std::visit(
+      [&text](const auto& one) {
+        if constexpr (requires { one.tokens; }) {
+          for (const Token& token : one.tokens) {
+            absl::StrAppend(&text, " ", ToString(token));
+          }
+        } else if constexpr (requires { one.leases; }) {
+          for (const Lease& lease : one.leases) {
+            absl::StrAppend(&text, " ", ToString(lease.token));
+          }
+        } else if constexpr (requires { one.held; }) {
+          for (const HeldLease& lease : one.held) {
+            absl::StrAppend(&text, " ", ToString(lease.token));
+          }
+        }
+      },
+      message);
+  return text;
+}
+
 }  // namespace
 
 int Network::Dial(ToDealer dealer) {
@@ -73,7 +96,7 @@ void Network::Carry(int number, Lane& lane, bool up, std::string bytes) {
     Log(LogLevel::kDebug,
         absl::StrCat(FormatDuration(events_->now().time_since_epoch()), " ",
                      dealers_.at(number).peer, up ? " -> " : " <- ",
-                     Name(*Decode(bytes)), " bytes=", bytes.size(),
+                     Name(*Decode(bytes)), Tokens(*Decode(bytes)),
                      dropped ? " dropped" : ""));
   }
   if (dropped) {

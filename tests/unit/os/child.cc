@@ -108,13 +108,17 @@ int GrowTree() {
   }
   if (fork() == 0) {
     setsid();
-    if (fork() == 0) {
+    const pid_t leaver = fork();
+    if (leaver == 0) {
       setsid();
       if (fork() == 0) {
         report_and_pause();
       }
       _exit(0);  // and leaves an orphan
     }
+    // Its child has its new parent once it can be reaped, not before: what
+    // the orphan says may come while it is still the leaver's.
+    waitpid(leaver, nullptr, 0);
     report_and_pause();
   }
   char byte;
