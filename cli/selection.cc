@@ -1,6 +1,7 @@
 #include "cli/selection.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -63,6 +64,16 @@ std::vector<TestSpec> Shuffled(std::vector<TestSpec> tests,
   return shuffled;
 }
 
+// The last name of a path: machines of one shard set may check out in different
+// places, and people write "build", "./build/" or the whole path.
+std::string LastName(const std::string& target) {
+  std::filesystem::path path = std::filesystem::path(target).lexically_normal();
+  if (path.filename().empty()) {
+    path = path.parent_path();
+  }
+  return path.filename().string();
+}
+
 }  // namespace
 
 Selection::Selection(SelectionOptions options, Output output,
@@ -72,6 +83,10 @@ Selection::Selection(SelectionOptions options, Output output,
       cancelled_(std::move(cancelled)) {}
 
 void Selection::BeginTarget(std::string target) {
+  target_key_ = LastName(target);
+  if (const std::uint32_t times = ++target_keys_[target_key_]; times > 1) {
+    absl::StrAppend(&target_key_, " (", times, ")");
+  }
   target_ = std::move(target);
   target_yielded_ = false;
 }
@@ -93,7 +108,7 @@ void Selection::AddTest(TestSpec test) {
   Suite& suite = suites_[Value(test.suite)];
   const bool matches = options_.filter.Matches(suite.found.spec.name, test);
   selected_ += matches ? 1U : 0U;
-  if (!matches || !InShard(options_.shard, suite.found.spec.name, test.name)) {
+  if (!matches || !InShard(options_.shard, target_key_, test.name)) {
     if (test.constraints.has_value() && NamesFixture(*test.constraints)) {
       suite.held.push_back(std::move(test));
     }
@@ -172,9 +187,12 @@ void Selection::Finish() {
       }
       TestSpec test = kept;
       test.suite = *suite.number;
-      // Locks hold within a suite, but must hold between repetitions too.
+      // Locks and fixtures hold within a suite, but must hold between
+      // repetitions too.
       if (options_.repeat > 1 && test.constraints.has_value() &&
-          !test.constraints->locks.empty()) {
+          (!test.constraints->locks.empty() ||
+           !test.constraints->fixtures_required.empty() ||
+           NamesFixture(*test.constraints))) {
         test.constraints->serial = true;
       }
       output_(std::move(test));

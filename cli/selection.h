@@ -70,6 +70,9 @@ class Selection final : public DiscoverySink {
   const std::function<bool()> cancelled_;
 
   std::string target_;
+  // What shards know the target by: the same however its path is written.
+  std::string target_key_;
+  absl::btree_map<std::string, std::uint32_t> target_keys_;
   bool target_yielded_ = false;
   std::vector<Suite> suites_;
   absl::btree_map<std::string, std::uint32_t> suite_names_;

@@ -103,6 +103,36 @@ TEST(SelectionTest, ShardsAreDisjointAndWhole) {
   EXPECT_THAT(all, UnorderedElementsAreArray({"a: one", "b: two", "b: three"}));
 }
 
+// Each machine of a shard set has its own checkout, and writes it its own way.
+TEST(SelectionTest, ShardsAgreeHoweverTheTargetIsWritten) {
+  const auto first_shard = [](const std::string& target) {
+    SelectionOptions options;
+    options.shard = {1, 2};
+    Manifest manifest;
+    Selection selection(
+        std::move(options),
+        [&manifest](Found found) { manifest.Take(std::move(found)); },
+        [] { return false; });
+    selection.BeginTarget(target);
+    const SuiteIndex suite = selection.AddSuite(Suite(target));
+    for (int i = 0; i < 40; ++i) {
+      selection.AddTest(NamedTest(suite, absl::StrCat("t", i)));
+    }
+    selection.EndTarget();
+    std::vector<std::string> names;
+    for (const TestSpec& test : manifest.tests) {
+      names.push_back(test.name);
+    }
+    return names;
+  };
+  const std::vector<std::string> names = first_shard("build");
+  EXPECT_FALSE(names.empty());
+  for (const char* target :
+       {"./build", "build/", "/home/ci/7/build", "x/../build"}) {
+    EXPECT_EQ(first_shard(target), names) << target;
+  }
+}
+
 TEST(SelectionTest, FixturesOfSelectedTestsAreAddedWithTheirOwn) {
   SelectionOptions options;
   options.filter.names.emplace_back("=user");
