@@ -44,8 +44,12 @@ NameFilter::NameFilter(absl::string_view text) : text_(text) {
     text_ = std::string(text.substr(1));
     return;
   }
-  if (text.find_first_of("*?:") == absl::string_view::npos &&
-      !absl::StartsWith(text, "-")) {
+  // As reports name tests ("suite: test"), and names of C++ scopes: no list.
+  const bool a_name =
+      absl::StrContains(text, ": ") || absl::StrContains(text, "::");
+  if (text.find_first_of("*?") == absl::string_view::npos &&
+      !absl::StartsWith(text, "-") &&
+      (a_name || !absl::StrContains(text, ":"))) {
     return;
   }
   kind_ = Kind::kGlob;
@@ -58,6 +62,18 @@ NameFilter::NameFilter(absl::string_view text) : text_(text) {
   if (halves.size() > 1) {
     unwanted_ = absl::StrSplit(halves[1], ':', absl::SkipEmpty());
   }
+}
+
+std::string NameFilter::Describe() const {
+  switch (kind_) {
+    case Kind::kExact:
+      return absl::StrCat("=", text_, " (a whole name)");
+    case Kind::kSubstring:
+      return absl::StrCat(text_, " (a part of \"suite: test\")");
+    case Kind::kGlob:
+      return absl::StrCat(text_, " (GoogleTest's filter language)");
+  }
+  return text_;
 }
 
 bool NameFilter::Matches(absl::string_view suite,

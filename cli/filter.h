@@ -22,17 +22,21 @@ bool GlobMatches(absl::string_view pattern, absl::string_view name);
 //
 //   =NAME          the test of exactly this name
 //   A.*:B?-C.*     as --gtest_filter: any of the first, none after the first
-//                  '-'; recognised by a `*`, `?` or `:`, or a leading '-'
+//                  '-'; recognised by a `*` or `?`, a leading '-', or a `:`
+//                  that is neither "::" nor followed by a space
 //   TEXT           anything else: a part of "suite: test"
 class NameFilter {
  public:
   explicit NameFilter(absl::string_view text);
   bool Matches(absl::string_view suite, absl::string_view test) const;
+  // As it was written and how it was read: "Foo (a part of a name)".
+  std::string Describe() const;
 
  private:
   enum class Kind { kExact, kGlob, kSubstring };
 
   Kind kind_ = Kind::kSubstring;
+  // Without a leading '='.
   std::string text_;
   std::vector<std::string> wanted_;
   std::vector<std::string> unwanted_;

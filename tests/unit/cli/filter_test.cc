@@ -62,6 +62,23 @@ TEST(NameFilterTest, ExactNamesTakeEveryCharacter) {
   EXPECT_FALSE(NameFilter("=Foo.A").Matches("t", "Foo.AB"));
 }
 
+// As failures are printed, to be copied from there.
+TEST(NameFilterTest, ANameWithItsSuiteIsAPartOfIt) {
+  EXPECT_TRUE(
+      NameFilter("build/demo: Foo.Bar").Matches("build/demo", "Foo.Bar"));
+  EXPECT_FALSE(NameFilter("build/demo: Foo.Bar").Matches("build", "Foo.Bar"));
+}
+
+TEST(NameFilterTest, TwoColonsAreACppScope) {
+  EXPECT_TRUE(NameFilter("ns::case").Matches("t", "ns::case.works"));
+}
+
+TEST(NameFilterTest, ItSaysHowItWasRead) {
+  EXPECT_THAT(NameFilter("Foo").Describe(), HasSubstr("a part of"));
+  EXPECT_THAT(NameFilter("Foo*").Describe(), HasSubstr("GoogleTest"));
+  EXPECT_THAT(NameFilter("=Foo").Describe(), HasSubstr("=Foo (a whole name)"));
+}
+
 TEST(LabelFilterTest, SearchesEachLabel) {
   const auto filter = LabelFilter::Create("^net|slow$");
   ASSERT_THAT(filter, IsOk());
