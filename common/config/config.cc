@@ -181,6 +181,18 @@ absl::StatusOr<Config> Config::Load(const std::string& path,
 
 absl::Status Config::AddEnvironment(const std::vector<std::string>& env,
                                     const std::vector<KnownSetting>& known) {
+  for (const std::string& entry : env) {
+    // The table is part of a variable's name, and easily left out. Other
+    // variables that begin like ours are somebody's own.
+    const std::string name = entry.substr(0, entry.find('='));
+    for (const KnownSetting& setting : known) {
+      if (name == VariableName("", setting.key)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("unknown variable ", name, "; the nearest is ",
+                         VariableName(setting.section, setting.key)));
+      }
+    }
+  }
   for (const std::string& section : SectionNames(known)) {
     const std::string prefix = VariableName(section, "");
     std::vector<std::string> names;
@@ -222,7 +234,7 @@ const Setting* Config::Find(const std::string& section,
 
 std::string VariableName(absl::string_view section, absl::string_view key) {
   return absl::StrCat(
-      "PACELINE_", absl::AsciiStrToUpper(section), "_",
+      "PACELINE_", absl::AsciiStrToUpper(section), section.empty() ? "" : "_",
       absl::AsciiStrToUpper(absl::StrReplaceAll(key, {{"-", "_"}})));
 }
 

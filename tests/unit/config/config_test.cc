@@ -98,6 +98,19 @@ TEST(ConfigTest, TheEnvironmentOverridesTheFile) {
   EXPECT_THAT(config->Find("run", "label")->values, ElementsAre("a", "b"));
 }
 
+TEST(ConfigTest, AVariableWithoutItsTableNamesTheWholeOne) {
+  Config config;
+  EXPECT_THAT(config.AddEnvironment({"PACELINE_WORKERS=1"}, Known()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       testing::AllOf(HasSubstr("PACELINE_WORKERS"),
+                                      HasSubstr("PACELINE_RUN_WORKERS"))));
+}
+
+TEST(ConfigTest, SomebodysOwnVariableIsLeftAlone) {
+  Config config;
+  EXPECT_THAT(config.AddEnvironment({"PACELINE_OF_MINE=1"}, Known()), IsOk());
+}
+
 TEST(ConfigTest, AnUnknownVariableNamesTheNearest) {
   Config config;
   EXPECT_THAT(config.AddEnvironment({"PACELINE_RUN_MAXRSS=1"}, Known()),
