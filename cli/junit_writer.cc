@@ -276,7 +276,12 @@ void JunitWriter::Flush(Instant now) {
     pending_.insert(0, head);
   }
   // The end goes out with what it ends; what it overwrites was an end too.
+  const bool was_well = file_->status().ok();
   file_->WriteAt(written_, pending_ + std::string(kEnd));
+  if (was_well && !file_->status().ok() && written_ > 0) {
+    // A full disk: what is there stays a whole file.
+    file_->CutOff(written_, kEnd);
+  }
   written_ += pending_.size();
   pending_.clear();
   file_->WriteAt(0, head);

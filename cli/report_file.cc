@@ -60,6 +60,17 @@ void ReportFile::Append(absl::string_view bytes) {
   }
 }
 
+void ReportFile::CutOff(std::uint64_t offset, absl::string_view bytes) {
+  // The room for it is there: it was the file's before.
+  if (pwrite(fd_.get(), bytes.data(), bytes.size(),
+             static_cast<off_t>(offset)) ==
+      static_cast<ssize_t>(bytes.size())) {
+    const int cut =
+        ftruncate(fd_.get(), static_cast<off_t>(offset + bytes.size()));
+    static_cast<void>(cut);
+  }
+}
+
 void ReportFile::WriteAt(std::uint64_t offset, absl::string_view bytes) {
   while (status_.ok() && !bytes.empty()) {
     const ssize_t written = pwrite(fd_.get(), bytes.data(), bytes.size(),

@@ -29,6 +29,9 @@ class ReportFile {
   bool seekable() const { return seekable_; }
   void Append(absl::string_view bytes);
   void WriteAt(std::uint64_t offset, absl::string_view bytes);
+  // After an error: cuts the file off at `offset` and puts `bytes` there, which
+  // is to have been its end before. The error stays.
+  void CutOff(std::uint64_t offset, absl::string_view bytes);
 
   const absl::Status& status() const { return status_; }
 

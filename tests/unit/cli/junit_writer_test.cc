@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <string>
 
@@ -152,6 +154,26 @@ TEST_F(JunitWriterTest, WhatIsMissingDoesNotLookGood) {
   ExpectValid();
   EXPECT_THAT(ReadFile(path_), HasSubstr("7 tests have no verdict"));
   EXPECT_EQ(ReadJunit(path_)["discovery.bad"], "error");
+}
+
+// A limit on the file's size stands for the disk's end.
+TEST_F(JunitWriterTest, ADiskThatFillsUpLeavesAWholeFile) {
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  writer_->OnAttempt(kStart, Ref(0, "Foo.Bar0"),
+                     Attempt(Verdict::kPassed, Outcome::kPassed));
+  writer_->OnTick(kStart + kLong);
+  rlimit small = before;
+  small.rlim_cur = ReadFile(path_).size() + 64;
+  setrlimit(RLIMIT_FSIZE, &small);
+  writer_->OnAttempt(kStart, Ref(1, "Foo.Bar1"),
+                     Attempt(Verdict::kPassed, Outcome::kPassed));
+  writer_->OnTick(kStart + 2 * kLong);
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_FALSE(writer_->status().ok());
+  ExpectValid();
+  EXPECT_EQ(ReadJunit(path_).size(), 1U);
 }
 
 TEST(JunitReportFileTest, AFullDiskIsASentence) {
