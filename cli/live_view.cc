@@ -24,10 +24,10 @@ std::string Coloured(absl::string_view text, absl::string_view colour,
 }  // namespace
 
 LiveView::LiveView(Instant start, ViewOptions options,
-                   std::function<int()> columns, TextSink sink)
+                   std::function<TerminalShape()> shape, TextSink sink)
     : start_(start),
       options_(options),
-      columns_(std::move(columns)),
+      shape_(std::move(shape)),
       sink_(std::move(sink)),
       next_draw_(start) {}
 
@@ -121,26 +121,40 @@ void LiveView::Clear() {
 }
 
 std::string LiveView::EraseText() {
-  if (drawn_ == 0) {
+  if (drawn_.empty()) {
     return "";
   }
-  // The cursor stands on the block's last line.
+  // The cursor stands on the block's last row. A terminal that was made
+  // narrower meanwhile has folded long lines into several rows.
+  const auto columns = static_cast<std::size_t>(std::max(shape_().columns, 1));
+  std::size_t rows = 0;
+  for (const std::size_t width : drawn_) {
+    rows += std::max<std::size_t>(1, (width + columns - 1) / columns);
+  }
   std::string text = "\r";
-  if (drawn_ > 1) {
-    absl::StrAppend(&text, "\x1b[", drawn_ - 1, "A");
+  if (rows > 1) {
+    absl::StrAppend(&text, "\x1b[", rows - 1, "A");
   }
   text += "\x1b[J";
-  drawn_ = 0;
+  drawn_.clear();
   return text;
 }
 
 void LiveView::Draw(Instant now) {
-  const std::size_t columns =
-      static_cast<std::size_t>(std::max(columns_(), 20)) - 1;
+  const TerminalShape shape = shape_();
+  // The last column stays free: some terminals fold a line that fills it.
+  const auto columns = static_cast<std::size_t>(std::max(shape.columns, 2)) - 1;
+  // A row is left for what scrolls by, and one for the bar.
+  const std::size_t most =
+      static_cast<std::size_t>(std::max(shape.rows, 2)) - 2;
   std::string text = EraseText();
-  absl::StrAppend(&text, BarLine(now, columns));
-  drawn_ = 1;
+  const std::string bar = BarLine(now, columns);
+  drawn_.push_back(Columns(bar));
+  absl::StrAppend(&text, bar);
   for (const Running& running : running_) {
+    if (drawn_.size() > most) {
+      break;
+    }
     std::string line = absl::StrCat(
         "  ",
         FormatDuration(
@@ -149,8 +163,9 @@ void LiveView::Draw(Instant now) {
     if (agents_ > 1) {
       absl::StrAppend(&line, "  on ", running.agent);
     }
-    absl::StrAppend(&text, "\n", Fit(line, columns));
-    ++drawn_;
+    line = Fit(line, columns);
+    drawn_.push_back(Columns(line));
+    absl::StrAppend(&text, "\n", line);
   }
   sink_(text);
   dirty_ = false;

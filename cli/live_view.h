@@ -13,6 +13,7 @@
 
 #include "cli/attempt_text.h"
 #include "cli/run_observer.h"
+#include "cli/terminal.h"
 
 namespace paceline {
 
@@ -22,9 +23,9 @@ namespace paceline {
 // usable.
 class LiveView final : public RunObserver {
  public:
-  // `columns` says how wide the terminal is now.
-  LiveView(Instant start, ViewOptions options, std::function<int()> columns,
-           TextSink sink);
+  // `shape` says how large the terminal is now.
+  LiveView(Instant start, ViewOptions options,
+           std::function<TerminalShape()> shape, TextSink sink);
 
   void OnDiscovered(Instant now, std::uint64_t tests, bool complete) override;
   void OnDiscoveryError(Instant now, const DiscoveryError& error) override;
@@ -59,7 +60,7 @@ class LiveView final : public RunObserver {
 
   const Instant start_;
   const ViewOptions options_;
-  const std::function<int()> columns_;
+  const std::function<TerminalShape()> shape_;
   const TextSink sink_;
 
   std::uint64_t tests_ = 0;
@@ -74,8 +75,9 @@ class LiveView final : public RunObserver {
 
   bool dirty_ = true;
   bool ended_ = false;
-  // How many lines are drawn now, and when they may be drawn again.
-  std::size_t drawn_ = 0;
+  // The widths of the lines that are drawn now, and when they may be drawn
+  // again.
+  std::vector<std::size_t> drawn_;
   Instant next_draw_{};
 };
 

@@ -33,10 +33,14 @@ bool IsTerminal(int fd) {
          absl::string_view(kind) != "dumb";
 }
 
-int TerminalColumns(int fd) {
+TerminalShape TerminalSize(int fd) {
+  TerminalShape shape;
   winsize size{};
-  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                              : 80;
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+    shape.columns = size.ws_col > 0 ? size.ws_col : shape.columns;
+    shape.rows = size.ws_row > 0 ? size.ws_row : shape.rows;
+  }
+  return shape;
 }
 
 void WriteSentence(absl::string_view sentence) {

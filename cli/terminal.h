@@ -12,8 +12,13 @@ namespace paceline {
 void WriteAll(int fd, absl::string_view text);
 
 bool IsTerminal(int fd);
-// 80 where that cannot be known.
-int TerminalColumns(int fd);
+
+struct TerminalShape {
+  int columns = 80;
+  int rows = 24;
+};
+// The defaults where that cannot be known.
+TerminalShape TerminalSize(int fd);
 
 // "paceline: …" on standard error.
 void WriteSentence(absl::string_view sentence);

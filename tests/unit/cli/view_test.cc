@@ -168,11 +168,13 @@ TEST_F(PlainViewTest, QuietMeansFailuresOnly) {
 
 class LiveViewTest : public testing::Test {
  protected:
-  LiveView Make(int columns) {
+  LiveView Make(int columns, int rows = 24) {
+    shape_ = {columns, rows};
     return LiveView(
-        kStart, {}, [columns] { return columns; },
+        kStart, {}, [this] { return shape_; },
         [this](absl::string_view text) { frames_.emplace_back(text); });
   }
+  TerminalShape shape_;
   std::vector<std::string> frames_;
 };
 
@@ -207,6 +209,40 @@ TEST_F(LiveViewTest, NoLineIsWiderThanTheTerminal) {
   ASSERT_NE(newline, std::string::npos);
   EXPECT_LT(Columns(frames_[0].substr(0, newline)), 40u);
   EXPECT_LT(Columns(frames_[0].substr(newline + 1)), 40u);
+}
+
+ProgressRef ThreeRunning() {
+  ProgressRef progress;
+  for (int i = 0; i < 3; ++i) {
+    progress.running.push_back(
+        {Ref("AnotherVeryLongNameOfATest"), "agent", seconds(3)});
+  }
+  return progress;
+}
+
+TEST_F(LiveViewTest, ItIsNeverHigherThanTheTerminal) {
+  LiveView view = Make(80, 3);
+  view.OnProgress(kStart, ThreeRunning());
+  view.OnTick(kStart);
+  EXPECT_EQ(std::count(frames_[0].begin(), frames_[0].end(), '\n'), 1);
+}
+
+TEST_F(LiveViewTest, ATinyTerminalIsNotWrittenPast) {
+  LiveView view = Make(10);
+  view.OnDiscovered(kStart, 5, true);
+  view.OnTick(kStart);
+  EXPECT_LT(Columns(frames_[0]), 10u);
+}
+
+// What was drawn wider is folded into more rows by then.
+TEST_F(LiveViewTest, ANarrowedTerminalIsErasedWhole) {
+  LiveView view = Make(80);
+  view.OnProgress(kStart, ThreeRunning());
+  view.OnTick(kStart);
+  shape_.columns = 20;
+  view.Clear();
+  // Four lines; the bar of 29 columns and the names of over 40 are folded.
+  EXPECT_EQ(frames_.back(), "\r\x1b[10A\x1b[J");
 }
 
 TEST_F(LiveViewTest, FailuresReplaceTheBlockAndTheBlockComesBackBelow) {
