@@ -12,15 +12,14 @@ void DiscoverAll(const RunFlags& flags,
                  const Selection::Output& output,
                  const std::function<bool()>& cancelled) {
   Selection selection(MakeSelectionOptions(flags), output, cancelled);
-  const bool runners_own_selection = !flags.discovery.ctest_selection.empty() ||
-                                     flags.discovery.ctest_rerun_failed;
   for (const ChosenTarget& target : targets) {
     if (cancelled()) {
       break;
     }
     selection.BeginTarget(target.title);
     target.discoverer->Discover(target.target, flags.discovery, selection);
-    if (!selection.EndTarget() && !runners_own_selection && !cancelled()) {
+    if (!selection.EndTarget() && !cancelled() &&
+        !target.discoverer->Selects(target.target, flags.discovery)) {
       selection.AddError(
           {target.title,
            absl::StrCat("The ", target.discoverer->runner(), " target ",

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "cli/discovery_thread.h"
 #include "cli/exit_code.h"
 #include "cli/run_flags.h"
+#include "cli/signals.h"
 #include "cli/targets.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -112,16 +114,37 @@ int ListCommand(const Invocation& invocation) {
       targets = *std::move(chosen);
     }
   }
+  if (status.ok()) {
+    status = CheckKeysFit(parsed->given, targets, discoverers);
+  }
+  std::unique_ptr<SignalInput> signals;
+  if (status.ok()) {
+    auto opened = SignalInput::Open();
+    status = opened.status();
+    if (opened.ok()) {
+      signals = *std::move(opened);
+    }
+  }
   if (!status.ok()) {
     WriteSentence(status.message());
     return static_cast<int>(ExitCode::kUsage);
   }
   Listing listing(flags.verbosity == Verbosity::kVerbose);
+  // A listing is somebody else's program in a process group of its own: it is
+  // ended before we leave.
+  bool interrupted = false;
   DiscoverAll(
       flags, targets,
       [&listing](Found found) { listing.Take(std::move(found)); },
-      [] { return false; });
-  return listing.Finish();
+      [&] { return interrupted = interrupted || signals->Take().has_value(); });
+  if (interrupted) {
+    return static_cast<int>(ExitCode::kInterrupted);
+  }
+  const int code = listing.Finish();
+  if (code == static_cast<int>(ExitCode::kNothingSelected)) {
+    WriteSentence(absl::StrCat("no test was selected: ", SelectionText(flags)));
+  }
+  return code;
 }
 
 }  // namespace paceline

@@ -21,6 +21,7 @@
 #include "cli/junit_writer.h"
 #include "cli/live_view.h"
 #include "cli/log_relay.h"
+#include "cli/output_writer.h"
 #include "cli/plain_view.h"
 #include "cli/run_flags.h"
 #include "cli/run_place.h"
@@ -37,6 +38,12 @@ std::string HostName() {
   return uname(&name) == 0 ? name.nodename : "localhost";
 }
 
+absl::StatusOr<std::unique_ptr<ReportFile>> OpenReport(
+    const std::string& path) {
+  return path == "-" ? ReportFile::Share(STDOUT_FILENO, "standard output")
+                     : ReportFile::Create(path);
+}
+
 int Usage(const absl::Status& status) {
   WriteSentence(status.message());
   return static_cast<int>(ExitCode::kUsage);
@@ -48,8 +55,10 @@ class Observers {
   Observers(const RunFlags& flags, Instant start)
       : flags_(flags),
         start_(start),
-        // Events have standard output for themselves.
-        fd_(flags.json == "-" ? STDERR_FILENO : STDOUT_FILENO) {
+        // A report has standard output for itself.
+        fd_(flags.json == "-" || flags.junit == "-" ? STDERR_FILENO
+                                                    : STDOUT_FILENO),
+        output_(fd_) {
     const bool terminal = IsTerminal(fd_);
     view_options_.verbosity = flags.verbosity;
     view_options_.colour = flags.colour == Colour::kAlways ||
@@ -58,13 +67,12 @@ class Observers {
     view_options_.fail_on_flaky = flags.options.fail_on_flaky;
     view_options_.fail_on_leak = flags.options.fail_on_leak;
     summary_.emplace(start, view_options_);
-    const TextSink write = [fd = fd_](absl::string_view text) {
-      WriteAll(fd, text);
+    const TextSink write = [this](absl::string_view text) {
+      output_.Write(text);
     };
     if (terminal && flags.verbosity != Verbosity::kQuiet) {
       live_ = std::make_unique<LiveView>(
-          start, view_options_, [fd = fd_] { return TerminalColumns(fd); },
-          write);
+          start, view_options_, [fd = fd_] { return TerminalSize(fd); }, write);
       relay_ = std::make_unique<LogRelay>(
           [this](absl::string_view lines) { live_->WriteAbove(lines); });
       all_.Add(relay_.get());
@@ -78,9 +86,7 @@ class Observers {
 
   absl::Status OpenReports(const RunId& run) {
     if (!flags_.json.empty()) {
-      auto file = flags_.json == "-"
-                      ? ReportFile::Share(STDOUT_FILENO, "standard output")
-                      : ReportFile::Create(flags_.json);
+      auto file = OpenReport(flags_.json);
       if (!file.ok()) {
         return file.status();
       }
@@ -89,7 +95,7 @@ class Observers {
       all_.Add(json_.get());
     }
     if (!flags_.junit.empty()) {
-      auto file = ReportFile::Create(flags_.junit);
+      auto file = OpenReport(flags_.junit);
       if (!file.ok()) {
         return file.status();
       }
@@ -115,7 +121,7 @@ class Observers {
     if (live_ != nullptr) {
       live_->WriteAbove(text);
     } else {
-      WriteAll(fd_, text);
+      output_.Write(text);
     }
   }
 
@@ -125,6 +131,9 @@ class Observers {
       live_->Clear();
     }
   }
+
+  // Before the process leaves: all that was written, however slowly it is read.
+  void Drain() { output_.Drain(); }
 
   // Prints the summary and says how it ends.
   int Finish(Instant now, RunFacts facts) {
@@ -137,7 +146,8 @@ class Observers {
       }
     }
     const int code = static_cast<int>(DecideExitCode(facts));
-    WriteAll(fd_, summary_->Text(facts));
+    output_.Write(summary_->Text(facts));
+    output_.Drain();
     if (!facts.failure.empty()) {
       WriteSentence(facts.failure);
     }
@@ -151,6 +161,7 @@ class Observers {
   const RunFlags& flags_;
   const Instant start_;
   const int fd_;
+  OutputWriter output_;
   ViewOptions view_options_;
   std::optional<Summary> summary_;
   std::unique_ptr<LiveView> live_;
@@ -160,22 +171,6 @@ class Observers {
   std::unique_ptr<JunitWriter> junit_;
   ObserverList all_;
 };
-
-// What selected nothing, as it was written.
-std::string SelectionText(const RunFlags& flags) {
-  std::vector<std::string> parts;
-  for (const std::string& text : flags.filter_texts) {
-    parts.push_back(absl::StrCat("--filter ", text));
-  }
-  for (const std::string& text : flags.label_texts) {
-    parts.push_back(absl::StrCat("--label ", text));
-  }
-  parts.insert(parts.end(), flags.discovery.ctest_selection.begin(),
-               flags.discovery.ctest_selection.end());
-  return parts.empty()
-             ? "there is none"
-             : absl::StrCat("none matches ", absl::StrJoin(parts, " "));
-}
 
 RunClientOptions ClientOptions(const RunFlags& flags, const RunId& run,
                                const RunPlace& place) {
@@ -216,6 +211,10 @@ int RunCommand(const Invocation& invocation) {
   if (!targets.ok()) {
     return Usage(targets.status());
   }
+  if (absl::Status fit = CheckKeysFit(parsed->given, *targets, discoverers);
+      !fit.ok()) {
+    return Usage(fit);
+  }
   auto signals = SignalInput::Open();
   if (!signals.ok()) {
     return Usage(signals.status());
@@ -242,9 +241,12 @@ int RunCommand(const Invocation& invocation) {
     const DiscoveryThread discovery(flags, *targets, (*loop)->feed());
     auto place = RunPlace::Start(context, flags);
     if (!place.ok()) {
-      observers.Clear();
-      WriteSentence(place.status().message());
-      return static_cast<int>(ExitCode::kInfrastructure);
+      // Reports end as those of any other run that came to nothing.
+      facts.failure = std::string(place.status().message());
+      RunEnd end;
+      end.failure = facts.failure;
+      observers.all().OnEnded(clock.Now(), end);
+      return observers.Finish(clock.Now(), facts);
     }
     const ClientLoop::Result result = (*loop)->Run(
         ClientOptions(flags, run, **place), observers.all(), [&observers] {
@@ -256,6 +258,9 @@ int RunCommand(const Invocation& invocation) {
     facts.selected = result.discovery.selected;
     facts.in_shard = result.discovery.in_shard;
   }
+  // Nothing runs any more: the summary may wait for its reader, and a signal
+  // need not wait for the summary.
+  (*signals)->Release();
   const int code = observers.Finish(clock.Now(), facts);
   if (code == static_cast<int>(ExitCode::kNothingSelected)) {
     WriteSentence(absl::StrCat("no test was selected: ", SelectionText(flags)));

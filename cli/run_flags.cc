@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/net/endpoint.h"
+#include "common/os/subprocess.h"
 #include "worker/ctest/resource_spec.h"
 
 namespace paceline {
@@ -61,7 +62,6 @@ void AddSelection(RunFlags* flags, OptionSet& set) {
                    "\"suite: test\"; repeat for more",
            .take = [flags](const std::string& text) {
              flags->filter.names.emplace_back(text);
-             flags->filter_texts.push_back(text);
              return absl::OkStatus();
            }});
   set.Add({.key = "label",
@@ -228,8 +228,8 @@ void AddPolicy(RunFlags* flags, OptionSet& set) {
 
 void AddReports(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "junit",
-           .value = "FILE",
-           .help = "Write a JUnit file as the run goes",
+           .value = "FILE|-",
+           .help = "Write a JUnit file as the run goes; - for standard output",
            .take = TakeText(&flags->junit)});
   set.Add({.key = "json",
            .value = "FILE|-",
@@ -312,6 +312,11 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
         "the port can run programs on your agents. Say --insecure too if the "
         "network is trusted."));
   }
+  if (!flags.junit.empty() && flags.junit == flags.json) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--junit and --json both name ", flags.junit,
+                     ": two reports in one place would destroy each other"));
+  }
   if (!flags.resource_spec_file.empty()) {
     PACELINE_ASSIGN_OR_RETURN(flags.options.resources,
                               ReadResourceSpec(flags.resource_spec_file));
@@ -330,15 +335,38 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
   }
   flags.discovery.env = std::move(environment);
   flags.discovery.named_env = flags.pass_env;
+  std::vector<EnvEdit> edits;
   for (const std::string& variable : flags.env) {
-    flags.discovery.named_env.push_back(variable.substr(0, variable.find('=')));
+    const std::size_t equals = variable.find('=');
+    flags.discovery.named_env.push_back(variable.substr(0, equals));
+    edits.push_back({variable.substr(0, equals), variable.substr(equals + 1)});
   }
+  // A program may need them even to list its tests.
+  ApplyEdits(edits, flags.discovery.env);
   std::vector<std::string> titles = flags.named.paths;
   if (titles.empty() && flags.named.arguments.has_value()) {
     titles = *flags.named.arguments;
   }
   flags.options.title = absl::StrJoin(titles, " ");
   return absl::OkStatus();
+}
+
+std::string SelectionText(const RunFlags& flags) {
+  std::vector<std::string> parts;
+  for (const NameFilter& filter : flags.filter.names) {
+    parts.push_back(absl::StrCat("--filter ", filter.Describe()));
+  }
+  for (const std::string& text : flags.label_texts) {
+    parts.push_back(absl::StrCat("--label ", text));
+  }
+  parts.insert(parts.end(), flags.discovery.ctest_selection.begin(),
+               flags.discovery.ctest_selection.end());
+  const std::vector<std::string> arguments =
+      flags.named.arguments.value_or(std::vector<std::string>());
+  parts.insert(parts.end(), arguments.begin(), arguments.end());
+  return parts.empty()
+             ? "there is none"
+             : absl::StrCat("none matches ", absl::StrJoin(parts, " "));
 }
 
 SelectionOptions MakeSelectionOptions(const RunFlags& flags) {

@@ -27,7 +27,6 @@ struct RunFlags {
   // What is run.
   Filter filter;
   // As they were written, for sentences.
-  std::vector<std::string> filter_texts;
   std::vector<std::string> label_texts;
   Shard shard;
   std::uint32_t repeat = 1;
@@ -65,6 +64,10 @@ OptionSet RunOptionSet(RunFlags* flags);
 absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
                               std::vector<std::string> environment,
                               RunFlags& flags);
+
+// Why nothing was selected: the selection as it was written, and how names in
+// it were read.
+std::string SelectionText(const RunFlags& flags);
 
 SelectionOptions MakeSelectionOptions(const RunFlags& flags);
 

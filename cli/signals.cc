@@ -30,8 +30,10 @@ absl::StatusOr<std::unique_ptr<SignalInput>> SignalInput::Open() {
   if (!fd.valid()) {
     return absl::ErrnoToStatus(errno, "signals cannot be waited for");
   }
-  return std::unique_ptr<SignalInput>(new SignalInput(std::move(fd)));
+  return std::unique_ptr<SignalInput>(new SignalInput(std::move(fd), set));
 }
+
+void SignalInput::Release() { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
 
 std::optional<std::string> SignalInput::Take() {
   signalfd_siginfo info;

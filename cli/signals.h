@@ -3,6 +3,8 @@
 #ifndef PACELINE_CLI_SIGNALS_H_
 #define PACELINE_CLI_SIGNALS_H_
 
+#include <signal.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,11 +25,15 @@ class SignalInput {
   int fd() const { return fd_.get(); }
   // The name of the next signal that came; never waits.
   std::optional<std::string> Take();
+  // From now on they end this process as they end any other. For when nothing
+  // is left that would have to be stopped.
+  void Release();
 
  private:
-  explicit SignalInput(Fd fd) : fd_(std::move(fd)) {}
+  SignalInput(Fd fd, const sigset_t& set) : fd_(std::move(fd)), set_(set) {}
 
   Fd fd_;
+  sigset_t set_;
 };
 
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -131,6 +132,35 @@ absl::StatusOr<std::vector<ChosenTarget>> ChooseTargets(
     chosen.push_back(std::move(target));
   }
   return chosen;
+}
+
+absl::Status CheckKeysFit(
+    const std::vector<std::pair<std::string, std::vector<std::string>>>& given,
+    const std::vector<ChosenTarget>& chosen,
+    const std::vector<std::unique_ptr<Discoverer>>& discoverers) {
+  const auto owns = [](const Discoverer& discoverer, const std::string& key) {
+    const std::vector<std::string> keys = discoverer.own_keys();
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  };
+  for (const auto& [key, values] : given) {
+    std::vector<std::string> owners;
+    for (const auto& discoverer : discoverers) {
+      if (owns(*discoverer, key)) {
+        owners.emplace_back(discoverer->runner());
+      }
+    }
+    const bool fits = std::any_of(chosen.begin(), chosen.end(),
+                                  [&, &name = key](const ChosenTarget& target) {
+                                    return owns(*target.discoverer, name);
+                                  });
+    if (!owners.empty() && !fits) {
+      return Sentence(absl::StrCat(
+          "--", key, " means something to ", absl::StrJoin(owners, " and "),
+          " targets alone, and none of the targets is one. --filter and "
+          "--label select in all of them."));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace paceline

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/discovery/discovery.h"
 
@@ -34,6 +36,13 @@ struct NamedTargets {
 // was named, or something is not there, is not executable, or is no runner's.
 absl::StatusOr<std::vector<ChosenTarget>> ChooseTargets(
     const NamedTargets& named,
+    const std::vector<std::unique_ptr<Discoverer>>& discoverers);
+
+// Returns kInvalidArgument, with a sentence, if one of the keys in `given` is
+// of a runner that none of `chosen` has.
+absl::Status CheckKeysFit(
+    const std::vector<std::pair<std::string, std::vector<std::string>>>& given,
+    const std::vector<ChosenTarget>& chosen,
     const std::vector<std::unique_ptr<Discoverer>>& discoverers);
 
 }  // namespace paceline

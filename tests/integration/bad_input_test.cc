@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
@@ -18,9 +21,15 @@ namespace paceline {
 namespace {
 
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
+
+std::string EndpointOf(Program& coordinator) {
+  const std::string line = coordinator.WaitForLine("tcp://127.0.0.1:");
+  const std::size_t at = line.find("tcp://");
+  return at == std::string::npos ? ""
+                                 : line.substr(at, line.find(' ', at) - at);
+}
 
 class BadInputTest : public testing::Test {
  protected:
@@ -117,7 +126,82 @@ TEST_F(BadInputTest, AFilterThatSelectsNothing) {
 TEST_F(BadInputTest, ACTestDirectoryWithoutTests) {
   scratch_.Write("tree/CTestTestfile.cmake", "# empty\n");
   const auto run = Paceline({"run", "tree"});
-  EXPECT_THAT(run->exit_code(), AnyOf(3, 4));
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("tree holds no test"));
+}
+
+TEST_F(BadInputTest, AProgramsOwnFilterThatSelectsNothing) {
+  const std::string program = TestProgramPath("gtest/gtest_outcomes");
+  for (const char* command : {"run", "list"}) {
+    const auto run =
+        Paceline({command, program, "--", "--gtest_filter=Nothing*"});
+    EXPECT_EQ(run->exit_code(), 4) << run->out();
+    EXPECT_THAT(run->err(), HasSubstr("Nothing*"));
+  }
+}
+
+// They were ignored, and everything ran.
+TEST_F(BadInputTest, CtestsFlagsForAnotherKindOfTarget) {
+  const std::string program = TestProgramPath("gtest/gtest_outcomes");
+  for (const char* command : {"run", "list"}) {
+    const auto run = Paceline({command, program, "-R", "Outcomes"});
+    EXPECT_EQ(run->exit_code(), 2);
+    EXPECT_THAT(run->err(),
+                AllOf(HasSubstr("--tests-regex"), HasSubstr("ctest")));
+  }
+}
+
+TEST_F(BadInputTest, FlagsOfCtestThatSayHowItRuns) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree", "--", "--timeout", "5"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("--timeout"));
+}
+
+TEST_F(BadInputTest, TwoReportsInOnePlace) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run = Paceline({"run", "tree", "--junit", "r", "--json", "r"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("both name r"));
+}
+
+// The report of a run that could not begin looked like one without faults.
+TEST_F(BadInputTest, AReportSaysThatTheRunCouldNotBegin) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  Program holder(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  const std::string endpoint = EndpointOf(holder);
+  const auto run =
+      Paceline({"run", "tree", "--listen", endpoint, "--junit", "junit.xml"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_EQ(ReadJunit(scratch_.path() + "/junit.xml")["paceline.run"], "error");
+}
+
+TEST_F(BadInputTest, VariablesOfTheRunReachTheListing) {
+  const std::string path =
+      Script("needs",
+             "[ \"$WANTED\" = yes ] || exit 9\n"
+             "exec " +
+                 TestProgramPath("gtest/gtest_repeats") + " \"$@\"");
+  const auto run =
+      Paceline({"list", "--runner", "gtest", path, "--env", "WANTED=yes"});
+  EXPECT_EQ(run->exit_code(), 0) << run->err();
+}
+
+TEST_F(BadInputTest, AnInterruptedListingIsEnded) {
+  const std::string path =
+      Script("hangs", "echo $$ > pid\necho ready >&2\nexec sleep 1000");
+  const std::string fifo = scratch_.path() + "/pid";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  Program list({PacelinePath(), "list", "--runner", "gtest", path},
+               {.env = {}, .working_directory = scratch_.path()});
+  const pid_t pid = std::stoi(ReadFile(fifo));
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  list.Signal(SIGINT);
+  ASSERT_TRUE(list.WaitForExit());
+  EXPECT_EQ(list.exit_code(), 130);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  EXPECT_TRUE(!pidfd.valid() || poll(&ended, 1, 5000) == 1);
 }
 
 TEST_F(BadInputTest, AnUnreachableCoordinator) {
@@ -138,13 +222,6 @@ TEST_F(BadInputTest, AnAddressBeyondThisMachineWithoutInsecure) {
   const auto run = Paceline({"coordinator", "--listen", "tcp://0.0.0.0:*"});
   EXPECT_EQ(run->exit_code(), 2);
   EXPECT_THAT(run->err(), HasSubstr("--insecure"));
-}
-
-std::string EndpointOf(Program& coordinator) {
-  const std::string line = coordinator.WaitForLine("tcp://127.0.0.1:");
-  const std::size_t at = line.find("tcp://");
-  return at == std::string::npos ? ""
-                                 : line.substr(at, line.find(' ', at) - at);
 }
 
 TEST_F(BadInputTest, APortInUse) {

@@ -30,6 +30,45 @@
 namespace paceline {
 namespace {
 
+// What may stand behind `--`: ctest's ways to select. Others say how ctest runs
+// tests, and it is not ctest that runs them.
+constexpr absl::string_view kSelecting[] = {"-R",
+                                            "--tests-regex",
+                                            "-E",
+                                            "--exclude-regex",
+                                            "-L",
+                                            "--label-regex",
+                                            "-LE",
+                                            "--label-exclude",
+                                            "-I",
+                                            "--tests-information",
+                                            "-U",
+                                            "--union",
+                                            "-FA",
+                                            "--fixture-exclude-any",
+                                            "-FS",
+                                            "--fixture-exclude-setup",
+                                            "-FC",
+                                            "--fixture-exclude-cleanup",
+                                            "--rerun-failed",
+                                            "-C",
+                                            "--build-config"};
+
+// The first argument that ctest would not select by; nothing if there is none.
+std::optional<std::string> FirstForeign(
+    const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    const absl::string_view flag =
+        absl::string_view(argument).substr(0, argument.find('='));
+    if (absl::StartsWith(flag, "-") &&
+        std::find(std::begin(kSelecting), std::end(kSelecting), flag) ==
+            std::end(kSelecting)) {
+      return argument;
+    }
+  }
+  return std::nullopt;
+}
+
 // What TIMEOUT 0 asks for.
 constexpr Duration kNoLimit = std::chrono::hours(24 * 365);
 // A list in a manifest names no more.
@@ -351,6 +390,17 @@ bool CtestDiscoverer::Recognises(const std::string& path) const {
   return IsCtestDirectory(path);
 }
 
+std::vector<std::string> CtestDiscoverer::own_keys() const {
+  return {"tests-regex",  "exclude-regex", "label-regex",       "label-exclude",
+          "build-config", "rerun-failed",  "resource-spec-file"};
+}
+
+bool CtestDiscoverer::Selects(const Target& target,
+                              const DiscoveryOptions& options) const {
+  return !options.ctest_selection.empty() || options.ctest_rerun_failed ||
+         !target.arguments.empty();
+}
+
 void CtestDiscoverer::Discover(const Target& target,
                                const DiscoveryOptions& options,
                                DiscoverySink& sink) const {
@@ -361,6 +411,17 @@ void CtestDiscoverer::Discover(const Target& target,
                       " is no CTest build directory: it holds no "
                       "CTestTestfile.cmake. Name the directory that CMake "
                       "configured, with enable_testing() in its project.")});
+    return;
+  }
+  if (const std::optional<std::string> foreign =
+          FirstForeign(target.arguments)) {
+    sink.AddError(
+        {target.path,
+         absl::StrCat("ctest would not select tests by ", *foreign,
+                      ", which stands behind --. For a CTest directory only "
+                      "ctest's selection may stand there (-R -E -L -LE -I …); "
+                      "how tests are run is said with paceline's own flags, in "
+                      "front of --.")});
     return;
   }
   Discovery(target, options, sink).Run();

@@ -19,6 +19,9 @@ class CtestDiscoverer final : public Discoverer {
  public:
   absl::string_view runner() const override { return kCtestRunner; }
   bool Recognises(const std::string& path) const override;
+  std::vector<std::string> own_keys() const override;
+  bool Selects(const Target& target,
+               const DiscoveryOptions& options) const override;
   // A target's arguments go to ctest, with its own selection.
   void Discover(const Target& target, const DiscoveryOptions& options,
                 DiscoverySink& sink) const override;

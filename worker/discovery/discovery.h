@@ -61,6 +61,16 @@ class Discoverer {
   // Whether `path` looks like one of this runner's targets. Looks, and runs
   // nothing that could run tests.
   virtual bool Recognises(const std::string& path) const = 0;
+  // The keys of `paceline run` that mean something to this runner alone:
+  // "tests-regex". Said for targets that are all of other runners, they would
+  // be ignored silently.
+  virtual std::vector<std::string> own_keys() const { return {}; }
+  // Whether the target's arguments or the runner's own options select tests,
+  // so that finding none is not a fault of the target.
+  virtual bool Selects(const Target& /*target*/,
+                       const DiscoveryOptions& /*options*/) const {
+    return false;
+  }
   // Failures are told to the sink; a target that yields no test and no error
   // is the caller's to report.
   virtual void Discover(const Target& target, const DiscoveryOptions& options,

@@ -115,7 +115,8 @@ std::string WhyGivenUp(const std::string& path, const absl::Status& status,
           path,
           " ignores --gtest_list_tests and ran its tests when asked to list "
           "them; it was stopped. Let its main pass argc and argv to "
-          "InitGoogleTest, or use --runner command to run it as one test.");
+          "InitGoogleTest, or run it as one test: paceline run -- ",
+          path);
     case absl::StatusCode::kDeadlineExceeded:
       return absl::StrCat(
           path, " did not list its tests within ", FormatDuration(timeout),
@@ -208,6 +209,14 @@ bool AlsoRunDisabled(const Target& target, const DiscoveryOptions& options) {
 
 bool GtestDiscoverer::Recognises(const std::string& path) const {
   return HoldsGoogleTest(path);
+}
+
+bool GtestDiscoverer::Selects(const Target& target,
+                              const DiscoveryOptions& /*options*/) const {
+  return std::any_of(target.arguments.begin(), target.arguments.end(),
+                     [](const std::string& argument) {
+                       return absl::StartsWith(argument, "--gtest_filter");
+                     });
 }
 
 void GtestDiscoverer::Discover(const Target& target,

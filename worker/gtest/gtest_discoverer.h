@@ -17,6 +17,8 @@ class GtestDiscoverer final : public Discoverer {
  public:
   absl::string_view runner() const override { return kGtestRunner; }
   bool Recognises(const std::string& path) const override;
+  bool Selects(const Target& target,
+               const DiscoveryOptions& options) const override;
   void Discover(const Target& target, const DiscoveryOptions& options,
                 DiscoverySink& sink) const override;
 };

@@ -1,0 +1,97 @@
+#include "cli/output_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "common/os/subprocess.h"
+#include "tests/support/status_matchers.h"
+
+namespace paceline {
+namespace {
+
+// Everything until the other end is closed.
+std::string ReadAll(int fd) {
+  std::string all;
+  char buffer[65536];
+  for (ssize_t n = 0; (n = read(fd, buffer, sizeof buffer)) > 0;) {
+    all.append(buffer, static_cast<std::size_t>(n));
+  }
+  return all;
+}
+
+TEST(OutputWriterTest, ItWritesAllInOrder) {
+  auto pipe = MakePipe();
+  ASSERT_THAT(pipe, IsOk());
+  std::string read;
+  std::thread reader([&] { read = ReadAll(pipe->first.get()); });
+  std::string wanted;
+  {
+    OutputWriter writer(pipe->second.get());
+    for (int i = 0; i < 10000; ++i) {
+      const std::string line = std::to_string(i) + " a line\n";
+      wanted += line;
+      writer.Write(line);
+    }
+  }
+  pipe->second.Reset();
+  reader.join();
+  EXPECT_EQ(read, wanted);
+}
+
+// A pager that waits for a key took the run's coordinator away after two
+// minutes, and Ctrl-C was not heard.
+TEST(OutputWriterTest, NobodyWaitsForAReaderThatDoesNotRead) {
+  auto pipe = MakePipe();
+  ASSERT_THAT(pipe, IsOk());
+  std::thread reader;
+  {
+    OutputWriter writer(pipe->second.get());
+    // Far more than a pipe holds; would not return if it waited.
+    writer.Write(std::string(8 << 20, 'x'));
+    writer.Write("end");
+    reader = std::thread([fd = pipe->first.get()] { ReadAll(fd); });
+  }
+  pipe->second.Reset();
+  reader.join();
+}
+
+TEST(OutputWriterTest, WhatNobodyReadsForTooLongIsCounted) {
+  auto pipe = MakePipe();
+  ASSERT_THAT(pipe, IsOk());
+  std::string read;
+  std::thread reader;
+  {
+    OutputWriter writer(pipe->second.get());
+    const std::string large(OutputWriter::kMaxWaiting, 'x');
+    // The first may be on its way already; of the next two one finds no room.
+    writer.Write(large);
+    writer.Write(large);
+    writer.Write(large);
+    reader = std::thread([&] { read = ReadAll(pipe->first.get()); });
+    writer.Drain();
+    writer.Write("after");
+  }
+  pipe->second.Reset();
+  reader.join();
+  EXPECT_THAT(read.substr(read.size() - 100),
+              testing::HasSubstr("bytes are missing here"));
+  EXPECT_THAT(read.substr(read.size() - 100), testing::EndsWith("after"));
+}
+
+TEST(OutputWriterTest, AReaderThatIsGoneKeepsNobody) {
+  auto pipe = MakePipe();
+  ASSERT_THAT(pipe, IsOk());
+  signal(SIGPIPE, SIG_IGN);
+  pipe->first.Reset();
+  OutputWriter writer(pipe->second.get());
+  writer.Write(std::string(1 << 20, 'x'));
+  writer.Drain();
+}
+
+}  // namespace
+}  // namespace paceline
