@@ -1,0 +1,134 @@
+"""A collector's side of the conversation with the client, for every runner.
+
+A collector finds the tests of one suite, tells the client of them, and then
+stays until the client has no more results for it. How tests are found is the
+runner's; this holds the messages and nothing else.
+"""
+
+import sys
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional
+
+from . import frames
+
+# A frame of tests holds this many at most: whoever reads them has to handle
+# it in one go.
+_MAX_BATCH = 512
+# A failure's text; pytest can print the source of half a project.
+_MAX_TEXT = 32 << 10
+
+
+class Request:
+    """What the client asks for; see `collect` in the protocol."""
+
+    def __init__(self, message: frames.Message) -> None:
+        self.targets: List[str] = [str(t) for t in message.get("targets", [])]
+        self.args: List[str] = [str(a) for a in message.get("args", [])]
+        self.unit: str = message.get("unit", "auto")
+        self.collect_first: bool = bool(message.get("collect_first", False))
+        # Whether a run follows; if not, nothing is left behind.
+        self.keep: bool = bool(message.get("keep", True))
+        self.max_fail: int = int(message.get("max_fail", 0))
+
+
+class ClientGone(Exception):
+    """Nobody is there any more to collect for."""
+
+
+class Client:
+    """The client, as a collector sees it."""
+
+    def __init__(self, channel: frames.Channel) -> None:
+        self._channel = channel
+        self._arrived: Deque[frames.Message] = deque()
+        self.tests = 0
+        self.errors = 0
+
+    def request(self) -> Request:
+        message = self.receive()
+        if message["type"] != "collect":
+            raise frames.BadFrame(f"a {message['type']} before any collect")
+        return Request(message)
+
+    def suite(self, name: str, options: bytes, working_directory: str,
+              scopes_share_setup: bool, env: Optional[List[Any]] = None,
+              max_fail: int = 0) -> None:
+        self._send(
+            {
+                "type": "suite",
+                "name": name,
+                "options": options,
+                "working_directory": working_directory,
+                "scopes_share_setup": scopes_share_setup,
+                "env": env or [],
+                "max_fail": max_fail,
+            }
+        )
+
+    def send_tests(self, tests: List[Dict[str, Any]]) -> None:
+        for start in range(0, len(tests), _MAX_BATCH):
+            batch = tests[start : start + _MAX_BATCH]
+            self._send({"type": "tests", "tests": batch})
+        self.tests += len(tests)
+        self.drain()
+
+    def error(self, target: str, message: str) -> None:
+        self.errors += 1
+        self._send(
+            {"type": "error", "target": target, "message": cut(message)}
+        )
+
+    def note(self, text: str) -> None:
+        self._send({"type": "note", "text": text})
+
+    def collected(self, reports: str = "none",
+                  also: Optional[List[str]] = None) -> None:
+        message = {"type": "collected", "tests": self.tests,
+                   "reports": reports}
+        if also:
+            message["also"] = also
+        self._send(message)
+
+    def finished(self, text: str = "", error: str = "") -> None:
+        self._send({"type": "finished", "text": text, "error": cut(error)})
+
+    def receive(self) -> frames.Message:
+        """The next message; raises ClientGone at the end."""
+        if self._arrived:
+            return self._arrived.popleft()
+        try:
+            return self._channel.receive()
+        except frames.ChannelClosed as error:
+            raise ClientGone() from error
+
+    def drain(self) -> None:
+        """Takes in what has come, so that the client never waits for us."""
+        while self._channel.waiting():
+            try:
+                self._arrived.append(self._channel.receive())
+            except frames.ChannelClosed as error:
+                raise ClientGone() from error
+
+    def wait_for_finish(self) -> None:
+        """For runners that have no use for results."""
+        while self.receive()["type"] != "finish":
+            pass
+
+    def _send(self, message: frames.Message) -> None:
+        try:
+            self._channel.send(message)
+        except frames.ChannelClosed as error:
+            raise ClientGone() from error
+
+
+def cut(text: str) -> str:
+    """`text`, with its middle cut when it is too long to be read."""
+    if len(text) <= _MAX_TEXT:
+        return text
+    half = _MAX_TEXT // 2
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}\n[... {left_out} characters cut ...]\n{text[-half:]}"
+
+
+def this_python() -> str:
+    return "%s (Python %d.%d)" % ((sys.executable,) + sys.version_info[:2])

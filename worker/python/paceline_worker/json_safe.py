@@ -1,0 +1,21 @@
+"""Values of plugins, made fit for JSON.
+
+What plugins put into reports and into a worker's input is theirs; most of it
+is plain. What is not becomes its text rather than an error.
+"""
+
+import os
+from typing import Any
+
+
+def json_safe(value: Any) -> Any:
+    """`value` in types that JSON has."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [json_safe(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return str(value)

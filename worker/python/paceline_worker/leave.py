@@ -1,0 +1,42 @@
+"""How a worker ends: as Python does, but in a bounded time.
+
+An interpreter waits at its end for every thread that is not a daemon. One that
+a test has left behind for good would hold the worker until it is killed, and
+what runs at the end, such as the writing of coverage data, with it.
+"""
+
+import atexit
+import os
+import sys
+import threading
+
+# How long such threads have to come to an end by themselves.
+PATIENCE = 1.0
+
+
+def prepare() -> None:
+    """To be called last: the process ends soon, whatever still runs in it."""
+    left = [
+        thread
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread() and not thread.daemon
+    ]
+    if not left:
+        return
+    ending = threading.Event()
+    # Runs before all other functions: once they run, nothing waits any more.
+    atexit.register(ending.set)
+
+    def end() -> None:
+        for thread in left:
+            thread.join(PATIENCE / len(left))
+        if not ending.wait(PATIENCE):
+            atexit._run_exitfuncs()
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except Exception:
+                    pass
+            os._exit(0)
+
+    threading.Thread(target=end, name="paceline-leave", daemon=True).start()

@@ -1,0 +1,163 @@
+"""The controller's half of a pytest session: results in, reports out.
+
+Plugins that keep something in one place (junitxml, the cache behind --lf,
+html reports, durations, coverage) live in the collector's session and hear of
+every test there, as they do in the controller of pytest-xdist. Which results
+they need is found out here, so that a suite with none of them costs nothing.
+
+It does not decide verdicts; the client has them already.
+"""
+
+import json
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import pytest_reports
+from .collecting import Client
+from .pytest_xdist_look import XdistLook
+
+# The hooks through which a plugin hears of tests, or of what became of them.
+_HEARING = (
+    "pytest_runtest_logreport",
+    "pytest_runtest_logstart",
+    "pytest_runtest_logfinish",
+    "pytest_terminal_summary",
+)
+# Plugins that have one of them and need no more than the bad results, or have
+# an option that says so.
+_CONTENT = (
+    "_pytest.",
+    "xdist.",
+    "pytest_cov.",
+    "_hypothesis_pytestplugin",
+    "hypothesis.",
+    "pytest_asyncio.",
+    "anyio.",
+    "pytest_timeout",
+    "pytest_mock.",
+    "paceline_worker.",
+)
+_OPTIONS_THAT_NEED_ALL = (
+    "xmlpath",
+    "durations",
+    "stepwise",
+    "pastebin",
+    "resultlog",
+    "hypothesis_show_statistics",
+)
+
+
+def reports_needed(config: Any) -> str:
+    """Which results the plugins of this session want: none, bad or all."""
+    for name in _OPTIONS_THAT_NEED_ALL:
+        if getattr(config.option, name, None):
+            return "all"
+    for name in _HEARING:
+        hook = getattr(config.hook, name, None)
+        for implementation in hook.get_hookimpls() if hook else ():
+            module = getattr(implementation.function, "__module__", "") or ""
+            if not module.startswith(_CONTENT):
+                return "all"
+    if config.pluginmanager.hasplugin("lfplugin"):
+        return "bad"
+    return "none"
+
+
+def known_to_have_failed(config: Any) -> List[str]:
+    """The tests whose passing would be news to the cache behind --lf."""
+    plugin = config.pluginmanager.getplugin("lfplugin")
+    return [str(name) for name in getattr(plugin, "lastfailed", None) or ()]
+
+
+class Controller:
+    """Feeds the plugins of a session until the client has no more results."""
+
+    def __init__(self, session: Any, client: Client, look: XdistLook) -> None:
+        self._session = session
+        self._config = session.config
+        self._client = client
+        self._look = look
+        self._locations: Optional[Dict[str, Any]] = None
+        self.interrupted = False
+        # Names of tests that their worker did not find when it collected.
+        self.not_collected: List[str] = []
+
+    def run(self) -> None:
+        while True:
+            message = self._client.receive()
+            kind = message["type"]
+            if kind == "result":
+                self._result(message)
+            elif kind == "leaving":
+                self._leaving(message)
+            elif kind == "finish":
+                self.interrupted = bool(message.get("interrupted"))
+                return
+
+    def _result(self, result: Dict[str, Any]) -> None:
+        if str(result.get("message", "")).startswith("not collected here: "):
+            self.not_collected.append(str(result.get("name")))
+        nodeid, location = self._find(str(result.get("name", "")))
+        node = self._look.node(str(result.get("worker") or "gw0"))
+        hook = self._config.hook
+        reports = []
+        for entry in pytest_reports.parse(result.get("report") or b""):
+            if pytest_reports.is_warning(entry):
+                self._warning(entry)
+                continue
+            report = hook.pytest_report_from_serializable(
+                config=self._config, data=entry
+            )
+            if report is not None:
+                reports.append(report)
+        if not reports:
+            reports = pytest_reports.make(result, nodeid, location)
+        last = bool(result.get("final", True))
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+        for report in reports:
+            report.node = node
+            report.worker_id = node.gateway.id
+            report.testrun_uid = self._look.test_run
+            if not last and report.failed:
+                # As plugins that run tests again say it.
+                report.outcome = "rerun"
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+
+    def _warning(self, entry: Dict[str, Any]) -> None:
+        location = entry.get("location")
+        self._config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": pytest_reports.warning_of(entry),
+                "when": entry.get("when", "runtest"),
+                "nodeid": entry.get("nodeid", ""),
+                "location": tuple(location) if location else None,
+            }
+        )
+
+    def _leaving(self, message: Dict[str, Any]) -> None:
+        try:
+            said = json.loads(message.get("report") or b"{}")
+        except ValueError:
+            said = {}
+        if not isinstance(said, dict):
+            said = {}
+        worker = str(said.get("worker") or message.get("worker") or "gw0")
+        output = said.get("workeroutput")
+        self._look.node_down(
+            self._config,
+            worker,
+            output if isinstance(output, dict) else {},
+            str(said.get("error") or ""),
+        )
+
+    def _find(self, name: str) -> Tuple[str, pytest_reports.Location]:
+        """The node id and location of the test called `name`."""
+        if self._locations is None:
+            self._locations = {i.nodeid: i for i in self._session.items}
+        nodeid = name
+        if name not in self._locations:
+            nodeid = name.rpartition(" #")[0]
+        item = self._locations.get(nodeid)
+        if item is None:
+            return name, (name.partition("::")[0], None, name)
+        return nodeid, item.location

@@ -1,0 +1,270 @@
+"""Hands a session's tests to the client, while they are found if it can be.
+
+Tests flow early, module by module, unless something needs the whole list; see
+pytest_item_hooks.py. When collection is over, pytest has run the item hooks
+over all items, and what flowed is held against that: a difference makes the
+run not green and the suite one that is collected first from then on.
+
+It does not collect: pytest does, and tells it of items and reports.
+"""
+
+import json
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import pytest_scopes
+from .collecting import Client
+from .pytest_item_hooks import ItemHooks, ItemState
+
+# Marks that say how a test is made, not what it is.
+_NO_LABELS = frozenset(["parametrize", "usefixtures"])
+_MAX_NAMED = 5
+
+
+class Flow:
+    """The tests of one session on their way to the client."""
+
+    def __init__(self, session: Any, client: Client, unit: str,
+                 why_first: str) -> None:
+        self._client = client
+        self._hooks = ItemHooks(session)
+        self._scopes = pytest_scopes.Scopes(session, unit)
+        self._describe = Descriptions(session)
+        # Why tests are held until all are known; empty while they flow.
+        self.held_because = why_first or self._hooks.why_whole_list()
+        self._module: Any = None
+        self._pending: List[Any] = []
+        # The scopes that other modules may add to, in the order seen.
+        self._wide: Dict[str, List[Dict[str, Any]]] = {}
+        # What was handed over, and the marks it had then.
+        self._sent: Dict[str, List[str]] = {}
+
+    def item(self, item: Any) -> None:
+        """pytest has found `item`."""
+        if self.held_because:
+            return
+        if item.path != self._module:
+            self.flush()
+            self._module = item.path
+        self._pending.append(item)
+
+    def skipped(self, report: Any) -> None:
+        """A module, or something else that holds tests, was skipped."""
+        path, line, reason = _skip_reason(report)
+        entry: Dict[str, Any] = {
+            "name": self._describe.claim(report.nodeid),
+            "scope": report.nodeid.partition("::")[0],
+            "file": path or report.nodeid.partition("::")[0],
+            "skip_reason": reason or "skipped",
+        }
+        if line:
+            entry["line"] = line
+        self._client.send_tests([entry])
+
+    def flush(self) -> None:
+        """Hands over what is complete."""
+        items, self._pending = self._pending, []
+        if not items or self.held_because:
+            return
+        self.held_because = self._hooks.why_whole_list()
+        if self.held_because:
+            return
+        state = ItemState(items) if self._hooks.may_mark else None
+        try:
+            try:
+                selected, why = self._hooks.select(items)
+            except Exception as error:
+                # It may be for want of the whole list; if not, it will be
+                # raised again by pytest itself.
+                selected, why = [], f"an item hook raised {error!r}"
+            if why:
+                self.held_because = why
+                return
+            self._hand_over(selected)
+        finally:
+            if state is not None:
+                state.restore()
+
+    def end(self, session: Any) -> Optional[str]:
+        """Collection is over and `session.items` is what pytest would run.
+
+        Returns what to say if that is not what flowed.
+        """
+        self._pending = []
+        early = dict(self._sent)
+        rest = []
+        differ: Dict[str, List[str]] = {"marks": [], "more": []}
+        for item in session.items:
+            name = item.nodeid
+            if name not in early:
+                rest.append(item)
+                continue
+            marks = early.pop(name)
+            if self._hooks.may_mark and marks != self._describe.labels(item):
+                differ["marks"].append(name)
+        fewer = [n for n in early if not self._describe.is_repeat(n)]
+        if self._sent:
+            differ["more"] = [item.nodeid for item in rest]
+        self._hand_over_by_module(rest)
+        for entries in self._wide.values():
+            self._client.send_tests(entries)
+        self._wide.clear()
+        return _difference(differ["more"], fewer, differ["marks"])
+
+    def has(self, name: str) -> bool:
+        """Whether `name` was handed over."""
+        return name in self._sent
+
+    def note(self) -> str:
+        return self._scopes.note()
+
+    def _hand_over_by_module(self, items: List[Any]) -> None:
+        modules: Dict[Any, List[Any]] = {}
+        for item in items:
+            modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+        for found in modules.values():
+            self._hand_over(found)
+
+    def _hand_over(self, items: List[Any]) -> None:
+        labels = [self._describe.labels(item) for item in items]
+        scopes = self._scopes.of(items, labels)
+        by_scope: Dict[str, List[Dict[str, Any]]] = {}
+        for item, marks, scope in zip(items, labels, scopes):
+            entry = self._describe.entry(item, marks, scope)
+            if entry is None:
+                continue
+            self._sent[entry["name"]] = marks
+            wide = pytest_scopes.Scopes.spans_modules(scope)
+            (self._wide if wide else by_scope).setdefault(scope, []).append(
+                entry
+            )
+        # Tests of a scope come one after the other.
+        tests = [entry for found in by_scope.values() for entry in found]
+        if tests:
+            self._client.send_tests(tests)
+
+
+class Descriptions:
+    """What the client is told of an item."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._names: Dict[str, int] = {}
+        self._repeats: Dict[str, str] = {}
+        self._functions: Dict[Tuple[str, int], Any] = {}
+        self._places: Dict[Any, Tuple[str, int]] = {}
+        self._marks_above: Dict[int, Tuple[Any, List[str]]] = {}
+
+    def claim(self, nodeid: str) -> str:
+        """A name for `nodeid` that no other test has."""
+        nth = self._names.get(nodeid, 0) + 1
+        self._names[nodeid] = nth
+        if nth == 1:
+            return nodeid
+        name = f"{nodeid} #{nth}"
+        self._repeats[name] = nodeid
+        return name
+
+    def is_repeat(self, name: str) -> bool:
+        return name in self._repeats
+
+    def entry(self, item: Any, labels: List[str],
+              scope: str) -> Optional[Dict[str, Any]]:
+        """Returns None if the same test was there before, as when a file is
+        named twice."""
+        nodeid = item.nodeid
+        function = getattr(item, "function", None)
+        nth = self._names.get(nodeid, 0)
+        if nth and function is not None:
+            if self._functions.get((nodeid, nth)) is function:
+                return None
+        name = self.claim(nodeid)
+        if function is not None:
+            self._functions[(nodeid, nth + 1)] = function
+        file, line = self._place(item, function)
+        entry = {"name": name, "scope": scope, "file": file, "line": line}
+        if labels:
+            entry["labels"] = labels
+        if nth:
+            entry["payload"] = json.dumps(
+                {"id": nodeid, "nth": nth + 1}
+            ).encode()
+        if "timeout" in labels:
+            limit = _timeout_of(item)
+            if limit is not None:
+                entry["timeout_ns"] = limit
+        return entry
+
+    def labels(self, item: Any) -> List[str]:
+        """The names of the marks on `item` and on what it is in."""
+        names = [m.name for m in item.own_markers]
+        names += self._above(item.parent)
+        if not names:
+            return names
+        return sorted(set(names) - _NO_LABELS)
+
+    def _above(self, node: Any) -> List[str]:
+        if node is None:
+            return []
+        known = self._marks_above.get(id(node))
+        if known is not None and known[0] is node:
+            return known[1]
+        names = [m.name for m in node.own_markers] + self._above(node.parent)
+        self._marks_above[id(node)] = (node, names)
+        return names
+
+    def _place(self, item: Any, function: Any) -> Tuple[str, int]:
+        """Parametrised tests are many items of one function."""
+        key = function
+        if key is not None:
+            # An inherited test is at one place and in two modules.
+            known = self._places.get(key)
+            if known is not None:
+                return known
+        path, line, _ = item.location
+        place = (str(path), (line or 0) + 1)
+        if key is not None:
+            self._places[key] = place
+        return place
+
+
+def _timeout_of(item: Any) -> Optional[int]:
+    """pytest-timeout's own limit and a little more: it acts first, and its
+    stacks are in the result."""
+    mark = item.get_closest_marker("timeout")
+    value = mark.args[0] if mark.args else mark.kwargs.get("timeout")
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int((seconds + 10) * 1e9) if seconds > 0 else None
+
+
+def _skip_reason(report: Any) -> Tuple[str, int, str]:
+    longrepr = report.longrepr
+    if isinstance(longrepr, tuple) and len(longrepr) == 3:
+        path, line, reason = longrepr
+    else:
+        path, line, reason = "", 0, str(longrepr)
+    if reason.startswith("Skipped: "):
+        reason = reason[len("Skipped: ") :]
+    return str(path), int(line or 0), reason
+
+
+def _difference(more: List[str], fewer: List[str],
+                marks: List[str]) -> Optional[str]:
+    parts = []
+    for what, names in (("more", more), ("fewer", fewer),
+                        ("other marks on", marks)):
+        if names:
+            shown = ", ".join(names[:_MAX_NAMED])
+            if len(names) > _MAX_NAMED:
+                shown += ", …"
+            parts.append(f"{len(names)} {what} ({shown})")
+    if not parts:
+        return None
+    return (
+        "pytest selects otherwise from the whole list than from its modules"
+        f" one by one: {'; '.join(parts)}. Tests may have run that plain"
+        " pytest would not have chosen. From now on this suite is collected"
+        " before any of it runs; --collect-first does so at once."
+    )

@@ -1,0 +1,205 @@
+"""The plugin through which the collector takes part in its own session.
+
+Each hook does one thing at its moment and hands it to the module that knows
+how; the order of the moments is pytest's.
+"""
+
+import os
+from typing import Any, List
+
+import pytest
+
+from . import pytest_collect, pytest_controller, pytest_memory
+from .collecting import Client, ClientGone, Request
+from .pytest_flow import Flow
+from .pytest_terminal import Terminal
+from .pytest_xdist_look import XdistLook
+
+
+class CollectorPlugin:
+    def __init__(self, client: Client, request: Request,
+                 start_path: List[str]) -> None:
+        self._client = client
+        self._request = request
+        self._start_path = start_path
+        self._look = XdistLook()
+        self._flow: Any = None
+        self._terminal: Any = None
+        self._memory: Any = None
+        self._reports = "none"
+        self._collection_closed = False
+        self._failed_before = 0
+        self._bad_at_end = False
+        self.client_gone = False
+        self.started = False
+        self.finished = False
+        self.internal_error = ""
+
+    @property
+    def text(self) -> str:
+        return self._terminal.text() if self._terminal else ""
+
+    def error_at_end(self, status: Any) -> str:
+        """What a plugin found fault with after the tests, such as coverage
+        that is too low; the tests' own failures are not ours to tell."""
+        if self.internal_error:
+            return self.internal_error
+        if self._bad_at_end:
+            return "a plugin failed pytest's session after its tests had run"
+        return ""
+
+    # Before the session.
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> Any:
+        self._look.before_conftests(early_config)
+        yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: Any) -> None:
+        self._look.before_configure(config)
+        # pytest would only list, and start nothing that stays.
+        config.option.collectonly = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: Any) -> None:
+        self.started = True
+        self._look.at_session_start(session.config)
+        self._terminal = Terminal(session.config)
+
+    # Collection.
+
+    def pytest_collection(self, session: Any) -> bool:
+        config = session.config
+        self._memory = pytest_memory.Memory(config, self._request)
+        why_first = self._memory.why_first
+        if self._request.collect_first:
+            why_first = "--collect-first"
+        self._flow = Flow(
+            session, self._client, self._request.unit, why_first
+        )
+        self._reports = pytest_controller.reports_needed(config)
+        self._send_suite(session)
+        try:
+            session.perform_collect()
+        except pytest.UsageError as error:
+            for text in error.args:
+                self._client.error("", str(text))
+        except (session.Failed, session.Interrupted) as error:
+            # -x, and something could not be collected: no more is looked for.
+            self._client.note(f"pytest's collection ended early: {error}")
+        except ClientGone:
+            self.client_gone = True
+            raise
+        else:
+            self._compare(session)
+        self.close_collection("")
+        self._failed_before = session.testsfailed
+        return True
+
+    def pytest_itemcollected(self, item: Any) -> None:
+        if self._flow is not None:
+            self._flow.item(item)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if self._flow is None or self._collection_closed:
+            return
+        if "::" not in report.nodeid:
+            self._flow.flush()
+        if report.passed:
+            return
+        if report.skipped:
+            self._flow.skipped(report)
+            return
+        self._client.error(
+            report.nodeid or " ".join(self._request.targets),
+            _failure_text(report),
+        )
+
+    def close_collection(self, error: str) -> None:
+        """Says that all is found, or why there may be more."""
+        if self._collection_closed:
+            return
+        self._collection_closed = True
+        if error:
+            self._client.error(" ".join(self._request.targets), error)
+        if self._flow is not None and self._flow.note():
+            self._client.note(self._flow.note())
+        self._client.collected(self._reports, self._also())
+
+    # In place of running tests.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> bool:
+        controller = pytest_controller.Controller(
+            session, self._client, self._look
+        )
+        try:
+            controller.run()
+        except ClientGone:
+            self.client_gone = True
+            raise pytest.exit.Exception("the client is gone") from None
+        if controller.not_collected:
+            self._memory.collect_first_from_now_on()
+        self._failed_before = session.testsfailed
+        self._terminal.keep_summaries()
+        self.finished = True
+        if controller.interrupted:
+            raise session.Interrupted("interrupted")
+        return True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: Any) -> None:
+        self._bad_at_end = session.testsfailed > self._failed_before
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        self.internal_error = f"pytest's session failed:\n{excrepr}"
+
+    def _also(self) -> List[str]:
+        if self._reports != "bad" or self._flow is None:
+            return []
+        names = pytest_controller.known_to_have_failed(self._config)
+        return [name for name in names if self._flow.has(name)]
+
+    def _compare(self, session: Any) -> None:
+        difference = self._flow.end(session)
+        if difference:
+            self._memory.collect_first_from_now_on()
+            self._client.error(" ".join(self._request.targets), difference)
+
+    def _send_suite(self, session: Any) -> None:
+        config = session.config
+        self._config = config
+        options = pytest_collect.worker_options(
+            config,
+            self._request,
+            self._start_path,
+            testrunuid=self._look.test_run,
+            workerinput=self._look.worker_input(config),
+            numprocesses=config.option.numprocesses,
+            basetemp=self._basetemp(config),
+            reports=self._reports,
+            collect_all=bool(self._memory.collect_all),
+        )
+        self._client.suite(
+            os.path.basename(str(config.rootpath)) or "pytest",
+            options,
+            str(config.invocation_params.dir),
+            True,
+            pytest_collect.passed_on_environment(),
+            max_fail=int(getattr(config.option, "maxfail", 0) or 0),
+        )
+
+    def _basetemp(self, config: Any) -> Any:
+        factory = getattr(config, "_tmp_path_factory", None)
+        if factory is None or not self._request.keep:
+            return None
+        return str(factory.getbasetemp())
+
+
+def _failure_text(report: Any) -> str:
+    text = str(report.longreprtext)
+    for title, content in report.sections:
+        text += f"\n--- {title} ---\n{content}"
+    return text

@@ -1,0 +1,292 @@
+"""A session of pytest that stays open and is fed with units.
+
+What pytest's `main` does once, from configuration to session finish, is done
+here step by step: `prepare_config`, then a `WorkerSession` that collects the
+modules of a unit when they are first needed, runs items, and is closed when the
+worker leaves. The hooks fire as they do in a worker of pytest-xdist.
+
+How reports become outcomes is in pytest_results.py.
+"""
+
+import os
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from . import pytest_collecting, pytest_hooks, pytest_results
+from .worker import Leaving, Unit
+
+
+class Unusable(Exception):
+    """pytest cannot be used with this suite; the text says why."""
+
+
+class Found(NamedTuple):
+    """A test of a unit: the item that pytest made of it, or, where there is
+    none, the result that says so."""
+
+    item: Any
+    result: Dict[str, Any]
+
+
+def prepare_config(arguments: List[str]) -> Any:
+    """pytest's configuration, with plugins and initial conftest files loaded
+    and no session started.
+
+    Raises Unusable.
+    """
+    try:
+        import pytest
+        from _pytest.config import _prepareconfig
+    except ImportError as error:
+        raise Unusable(
+            f"{sys.executable} has no pytest: {error}; name the Python that has"
+            " with --python"
+        ) from error
+    if tuple(int(n) for n in pytest.__version__.split(".")[:2]) < (7, 2):
+        raise Unusable(
+            f"pytest {pytest.__version__} of {sys.executable} is older than 7.2"
+        )
+    try:
+        return _prepareconfig(list(arguments), None)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Unusable(describe_config_error(error)) from error
+
+
+def describe_config_error(error: BaseException) -> str:
+    """What pytest prints when it cannot start."""
+    from _pytest.config import ConftestImportFailure, UsageError
+
+    if isinstance(error, UsageError):
+        return "\n".join(str(a) for a in error.args)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, ConftestImportFailure):
+        cause = getattr(error, "cause", None) or error.excinfo[1]
+        text = (
+            f"ImportError while loading conftest '{error.path}'.\n"
+            f"{type(cause).__name__}: {cause}"
+        )
+    return text
+
+
+def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
+    """Takes out of the user's options what is the controller's alone.
+
+    They may come from the ini file's addopts, where no one could strip them.
+    """
+    quiet = {
+        # as pytest-xdist does in its own workers
+        "dist": "no",
+        "distload": False,
+        "looponfail": False,
+        "numprocesses": None,
+        "maxprocesses": None,
+        "tx": [],
+        "usepdb": bool(options.get("pdb", False)),
+        # decided across workers
+        "maxfail": 0,
+        # orders and selections that need the whole list, and report files
+        "lf": False,
+        "failedfirst": False,
+        "newfirst": False,
+        "stepwise": False,
+        "xmlpath": None,
+        "htmlpath": None,
+        "report_log": None,
+        "pastebin": None,
+        # a module that cannot be collected is no matter of the others
+        "continue_on_collection_errors": True,
+    }
+    for name, value in quiet.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+    base = options.get("basetemp")
+    if base:
+        os.makedirs(base, mode=0o700, exist_ok=True)
+        config.option.basetemp = os.path.join(base, "popen-" + worker_id)
+
+
+class WorkerSession:
+    """The open session of one worker.
+
+    The constructor raises Unusable when a hook refuses to start it.
+    """
+
+    def __init__(
+        self, config: Any, options: Dict[str, Any], worker_id: str
+    ) -> None:
+        self.config = config
+        self.worker_id = worker_id
+        self.reports_wanted = options.get("reports", "auto")
+        self.over = ""
+        self._item: Any = None
+        config.workerinput = {
+            **(options.get("workerinput") or {}),
+            "workerid": worker_id,
+            "workercount": int(os.environ.get("PACELINE_SLOTS", "1")),
+            "testrunuid": str(options.get("testrunuid") or "paceline"),
+            "mainargv": ["pytest", *config.invocation_params.args],
+        }
+        config.workeroutput = {}
+        _tame(config, options, worker_id)
+        self.hooks = pytest_hooks.Hooks(self)
+        config.pluginmanager.register(self.hooks, "paceline-worker")
+        try:
+            self._start()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise Unusable(describe_config_error(error)) from error
+        self.collecting = pytest_collecting.Collecting(
+            self.session, bool(options.get("collect_all"))
+        )
+        self._placeholder = pytest_hooks.make_placeholder(self.session)
+
+    def _start(self) -> None:
+        import _pytest.main
+
+        config = self.config
+        # All but pytest's own, which would run a whole session at once.
+        others = config.pluginmanager.subset_hook_caller(
+            "pytest_cmdline_main", remove_plugins=[_pytest.main]
+        )
+        if others(config=config) is not None:
+            raise Unusable("an option is given with which pytest runs no tests")
+        session_class = pytest_collecting.make_session_class(config)
+        self.session = session_class.from_config(config)
+        self.session.exitstatus = 0
+        config._do_configure()
+        pytest_hooks.silence_terminal(config)
+        pytest_hooks.name_failing_fixtures(self.hooks)
+        config.hook.pytest_sessionstart(session=self.session)
+
+    def return_to_start(self) -> None:
+        """Back to where pytest was started: the unit before may have moved."""
+        start = str(self.config.invocation_params.dir)
+        try:
+            if os.getcwd() == start:
+                return
+        except OSError:
+            pass  # it was removed under us
+        os.chdir(start)
+
+    def collect(self, unit: Unit) -> List[Found]:
+        """The items of `unit`; modules not seen yet are collected."""
+        self.collecting.collect_for(unit, self.hooks)
+        taken: Dict[str, int] = {}
+        found = []
+        for name in unit.names:
+            items = self.collecting.items.get(name, [])
+            position = taken.get(name, 0)
+            taken[name] = position + 1
+            if position < len(items):
+                found.append(Found(items[position], {}))
+            else:
+                found.append(
+                    Found(None, self.collecting.why_missing(name, self.hooks))
+                )
+        return found
+
+    def take_new_errors(self) -> List[Tuple[str, str, str]]:
+        """Tests that only the worker has found: (id, message, details)."""
+        return self.collecting.take_new_errors()
+
+    def run_item(self, item: Any, following: Any) -> Tuple[List[Any], str]:
+        """Runs `item` under pytest's protocol.
+
+        Returns its reports, and what broke off the protocol, if anything did.
+        """
+        from _pytest.outcomes import Exit
+
+        broken = ""
+        self._item = item
+        self.hooks.reports = []
+        if getattr(item, "_report_sections", None):
+            item._report_sections.clear()  # of an earlier attempt
+            item.user_properties.clear()
+        try:
+            self.config.hook.pytest_runtest_protocol(
+                item=item, nextitem=following or self._placeholder
+            )
+        except Exit as error:
+            broken = f"pytest.exit: {error.msg}"
+            self.over = f"not run after {broken} in {item.nodeid}"
+        except KeyboardInterrupt:
+            broken = "KeyboardInterrupt"
+        except BaseException as error:
+            broken = pytest_results.describe_exception(self.session, error)
+        self.hooks.leave_if_forked()
+        self._item = None
+        if self.session.shouldstop and not self.over:
+            self.over = f"not run after {self.session.shouldstop}"
+        return self.hooks.reports, broken
+
+    def tear_down_unit(self) -> str:
+        """Tears down all below the session; returns what failed in it."""
+        try:
+            self.session._setupstate.teardown_exact(self._placeholder)
+        except KeyboardInterrupt:
+            return "KeyboardInterrupt"
+        except BaseException as error:
+            return pytest_results.describe_exception(self.session, error)
+        return ""
+
+    def output_so_far(self) -> bytes:
+        sections = list(getattr(self._item, "_report_sections", []))
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if capture is not None and capture.is_globally_capturing():
+            capture.suspend()
+            out, err = capture.read_global_capture()
+            sections += [("call", "stdout", out), ("call", "stderr", err)]
+        return pytest_results.merge_sections(
+            [(f"Captured {key} {when}", text) for when, key, text in sections]
+        )
+
+    def close(self, leaving: Leaving) -> None:
+        """Ends the session as pytest does when its last test is over."""
+        steps = (
+            ("session fixtures", self._tear_down_session),
+            ("session finish", self._finish),
+            ("unconfigure", self.config._ensure_unconfigure),
+        )
+        self.return_to_start()
+        for what, step in steps:
+            self.hooks.failed_fixtures = []
+            capture = self.config.pluginmanager.getplugin("capturemanager")
+            if what == "session fixtures" and capture is not None:
+                capture.resume_global_capture()
+            try:
+                step()
+            except BaseException as error:
+                failures = self.hooks.failed_fixtures or [("", error)]
+            else:
+                failures = self.hooks.failed_fixtures
+            output = b""
+            if what == "session fixtures" and capture is not None:
+                output = self._read_capture(capture)
+            for fixture, error in failures:
+                name = f"session fixture {fixture}" if fixture else what
+                leaving.extras.append(
+                    pytest_results.leaving_error(
+                        f"{self.worker_id}: {name}", self.session, error, output
+                    )
+                )
+            self.hooks.leave_if_forked()
+        leaving.report = pytest_results.leaving_report(self)
+
+    def _tear_down_session(self) -> None:
+        self.session._setupstate.teardown_exact(None)
+
+    def _finish(self) -> None:
+        self.config.hook.pytest_sessionfinish(
+            session=self.session, exitstatus=self.session.exitstatus
+        )
+
+    @staticmethod
+    def _read_capture(capture: Any) -> bytes:
+        if not capture.is_globally_capturing():
+            return b""
+        capture.suspend_global_capture()
+        out, err = capture.read_global_capture()
+        return (out + err).encode("utf-8", "backslashreplace")

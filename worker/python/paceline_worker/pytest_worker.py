@@ -1,0 +1,151 @@
+"""The runner "pytest": the user's own pytest, driven unit by unit.
+
+To plugins and suites the process looks like a worker of pytest-xdist: that is
+what they know how to live with. The configuration is prepared as pytest does
+it, before a session starts, so that a template can be forked at that point.
+Then modules are collected when a unit first needs them, and items run under
+pytest's own protocol.
+
+It does not discover tests, and decides nothing about them: pytest_collect.py
+does.
+"""
+
+import json
+import os
+import sys
+from typing import Any, Dict, List, Optional
+
+from . import frames, pytest_results, pytest_session
+from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit, cut
+
+
+def make_runner() -> "PytestRunner":
+    return PytestRunner()
+
+
+def worker_number() -> str:
+    """A number that no other worker alive on this host has."""
+    number = os.environ.get("PACELINE_WORKER_NUMBER", "")
+    if number.isdigit():
+        return number
+    # "17.3f9a1c2e": the worker's number and its agent's instance.
+    first = os.environ.get("PACELINE_WORKER_ID", "").partition(".")[0]
+    return first if first.isdigit() else str(os.getpid())
+
+
+class PytestRunner(Runner):
+    def __init__(self) -> None:
+        self._options: Dict[str, Any] = {}
+        self._config: Any = None
+        self._session: Optional[pytest_session.WorkerSession] = None
+        # Why no more tests are run in this worker: pytest.exit(), or
+        # session.shouldstop.
+        self._over = ""
+
+    def identify(self) -> None:
+        os.environ["PYTEST_XDIST_WORKER"] = "gw" + worker_number()
+        os.environ["PYTEST_XDIST_WORKER_COUNT"] = os.environ.get(
+            "PACELINE_SLOTS", "1"
+        )
+
+    def load(self, suite: frames.Message) -> None:
+        options = parse_options(suite.get("options", b""))
+        self._options = options
+        run = str(options.get("testrunuid") or "paceline")
+        os.environ["PYTEST_XDIST_TESTRUNUID"] = run
+        if options.get("sys_path"):
+            sys.path[:] = options["sys_path"]
+        if options.get("cwd"):
+            try:
+                os.chdir(options["cwd"])
+            except OSError as error:
+                raise SuiteRefused(
+                    f"the folder that pytest was started in: {error}"
+                ) from error
+        try:
+            self._config = pytest_session.prepare_config(
+                full_arguments(options)
+            )
+        except pytest_session.Unusable as error:
+            raise SuiteRefused(str(error)) from error
+
+    def open(self, suite: frames.Message) -> None:
+        try:
+            self._session = pytest_session.WorkerSession(
+                self._config, self._options, "gw" + worker_number()
+            )
+        except pytest_session.Unusable as error:
+            raise SuiteRefused(str(error)) from error
+
+    def run_unit(self, unit: Unit, reporter: Reporter) -> None:
+        session = self._session
+        assert session is not None
+        session.return_to_start()
+        # Imports of modules and conftest files may take the process along.
+        reporter.flush()
+        found = session.collect(unit)
+        for name, message, details in session.take_new_errors():
+            reporter.extra(name, "error", message=message, details=details)
+        last = max((i for i, f in enumerate(found) if f.item), default=-1)
+        for index, entry in enumerate(found):
+            if reporter.stopping():
+                break
+            reporter.started(index)
+            if self._over:
+                reporter.finished(index, "not_run", message=self._over)
+            elif entry.item is None:
+                reporter.finished(index, **entry.result)
+            else:
+                following = next(
+                    (f.item for f in found[index + 1 :] if f.item), None
+                )
+                assert (following is None) == (index == last)
+                self._run(index, entry.item, following, reporter)
+        reporter.flush()
+        error = session.tear_down_unit()
+        if error:
+            reporter.finalize_failed(error)
+
+    def _run(
+        self, index: int, item: Any, following: Any, reporter: Reporter
+    ) -> None:
+        session = self._session
+        assert session is not None
+        reports, broken = session.run_item(item, following)
+        result = pytest_results.combine(reports, session, broken)
+        reporter.finished(index, **result)
+        self._over = session.over
+        if broken:
+            reporter.flush()
+            session.tear_down_unit()
+
+    def output_so_far(self) -> bytes:
+        return self._session.output_so_far() if self._session else b""
+
+    def close(self) -> Leaving:
+        leaving = Leaving()
+        if self._session is not None:
+            self._session.close(leaving)
+        return leaving
+
+
+def parse_options(data: Any) -> Dict[str, Any]:
+    """The collector's word to its workers."""
+    try:
+        options = json.loads(data) if data else {}
+    except ValueError as error:
+        raise SuiteRefused(f"options that are not JSON: {error}") from error
+    if not isinstance(options, dict):
+        raise SuiteRefused("options that are not a JSON object")
+    return options
+
+
+def full_arguments(options: Dict[str, Any]) -> List[str]:
+    """What pytest is started with here: rootdir and ini file are the
+    collector's, whatever this worker's own search would find."""
+    arguments = []
+    if options.get("rootdir"):
+        arguments.append("--rootdir=" + options["rootdir"])
+    if options.get("inifile"):
+        arguments += ["-c", options["inifile"]]
+    return arguments + [str(a) for a in options.get("args", [])]

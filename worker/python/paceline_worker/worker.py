@@ -1,0 +1,411 @@
+"""The worker's side of worker protocol 1, for every Python runner.
+
+Says hello, opens the suite, runs units and leaves. What a test is and how it
+is run is the runner's business; the agent's are limits, retries and verdicts on
+death. See docs/worker-protocol.md.
+"""
+
+import importlib
+import os
+import sys
+import time
+import traceback
+from typing import Any, Dict, List, Optional
+
+from . import frames, health, leave, sigterm, template
+
+PROTOCOL = 1
+DEFAULT_OUTPUT_LIMIT = 1 << 20
+# The agent cuts text at its own bounds; these keep a frame from bursting.
+_MAX_MESSAGE = 4 << 10
+_MAX_DETAILS = 64 << 10
+MAX_REPORT = 96 << 10
+_MAX_PROPERTIES = 256
+
+
+class SuiteRefused(Exception):
+    """The suite cannot be run here; the text says why and what to do."""
+
+
+class Leaving:
+    """What a runner has to say when it is closed.
+
+    `extras` are failures that belong to no test, such as the tear-down of what
+    lived as long as the worker; `report` is for the suite's discoverer.
+    """
+
+    def __init__(self) -> None:
+        self.extras: List[Dict[str, Any]] = []
+        self.report = b""
+
+
+class Runner:
+    """A test framework, as the worker sees it.
+
+    `load` may be called in a template, of which workers are forked; all else
+    is called in the worker itself, in the order below.
+    """
+
+    def identify(self) -> None:
+        """Tells in the environment which worker this is."""
+
+    def load(self, suite: frames.Message) -> None:
+        """Imports what all workers of `suite` need.
+
+        Raises SuiteRefused if it cannot be run.
+        """
+
+    def unforkable(self) -> str:
+        """Why no worker may be forked of what was loaded; empty if one may."""
+        return ""
+
+    def open(self, suite: frames.Message) -> None:
+        """Starts the session.
+
+        Raises SuiteRefused if it cannot be run.
+        """
+
+    def run_unit(self, unit: "Unit", reporter: "Reporter") -> None:
+        """Runs `unit` to the end of its tear-down, or to a stop."""
+        raise NotImplementedError
+
+    def output_so_far(self) -> bytes:
+        """What the running test has printed; called in a signal handler."""
+        return b""
+
+    def close(self) -> Leaving:
+        """Tears down what lived as long as the worker."""
+        return Leaving()
+
+
+class Unit:
+    """An ordered list of tests, as `run_unit` brought it."""
+
+    def __init__(self, message: frames.Message) -> None:
+        self.request: int = message["request"]
+        self.number: int = message.get("unit", 0)
+        self.tests: List[frames.Message] = message["tests"]
+        # Not for TMPDIR: it goes with the unit, and what a Python process
+        # makes in it may well outlive that.
+        self.temp_dir: str = message.get("temp_dir", "")
+
+    @property
+    def names(self) -> List[str]:
+        return [test["name"] for test in self.tests]
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, with its middle cut so that it has at most `limit` bytes."""
+    if len(text) * 4 <= limit:
+        return text
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= limit:
+        return text
+    half = limit // 2 - 32
+    return "%s\n[... %d bytes cut ...]\n%s" % (
+        data[:half].decode("utf-8", "ignore"),
+        len(data) - 2 * half,
+        data[-half:].decode("utf-8", "ignore"),
+    )
+
+
+class Reporter:
+    """Tells the agent how a unit goes.
+
+    A test's name is with the agent before the test begins. Its result may wait
+    for the next name: between the two nothing of the user's runs.
+    """
+
+    def __init__(
+        self,
+        channel: frames.Channel,
+        reader: health.HealthReader,
+        request: int,
+        output_limit: int,
+    ) -> None:
+        self._channel = channel
+        self._reader = reader
+        self._request = request
+        self._output_limit = output_limit
+        self._started_unix_ns = 0
+        self._extras: List[Dict[str, Any]] = []
+        self._finalize_message = ""
+        self._must_stop = False
+        self.must_leave = False
+        # The position of the test that runs; None between tests.
+        self.running: Optional[int] = None
+
+    def started(self, index: int) -> None:
+        self._started_unix_ns = time.time_ns()
+        self._channel.send(
+            {"type": "test_started", "request": self._request, "test": index}
+        )
+        self.running = index
+
+    def finished(
+        self,
+        index: int,
+        outcome: str,
+        *,
+        duration: float = 0.0,
+        message: str = "",
+        details: str = "",
+        output: bytes = b"",
+        file: str = "",
+        line: Optional[int] = None,
+        report: bytes = b"",
+        properties: Optional[List[Any]] = None,
+    ) -> None:
+        """Queues the result of the test at `index`."""
+        result: Dict[str, Any] = {
+            "type": "test_finished",
+            "request": self._request,
+            "test": index,
+            "outcome": outcome,
+            "duration": max(duration, 0.0),
+            "health": self._reader.read(),
+        }
+        if self.running == index:
+            result["started_unix_ns"] = self._started_unix_ns
+        self._describe(result, message, details, output, file, line)
+        if 0 < len(report) <= MAX_REPORT:
+            result["report"] = report
+        if properties:
+            result["properties"] = [
+                [cut(str(name), _MAX_MESSAGE), cut(str(value), _MAX_MESSAGE)]
+                for name, value in properties[:_MAX_PROPERTIES]
+            ]
+        self.running = None
+        self._channel.queue(result)
+
+    def extra(
+        self,
+        name: str,
+        outcome: str,
+        *,
+        message: str = "",
+        details: str = "",
+        output: bytes = b"",
+        file: str = "",
+        line: Optional[int] = None,
+    ) -> None:
+        """Adds a failure that belongs to no test of the unit."""
+        result: Dict[str, Any] = {"name": name, "outcome": outcome}
+        self._describe(result, message, details, output, file, line)
+        self._extras.append(result)
+
+    def finalize_failed(self, message: str) -> None:
+        """Says that the unit's tear-down failed."""
+        self._finalize_message = self._finalize_message or message
+
+    def flush(self) -> None:
+        """Sends what is queued: to be called before code of the user's runs
+        outside a test, which may take the process along."""
+        self._channel.flush()
+
+    def stopping(self) -> bool:
+        """Whether the rest of the unit is not to be run."""
+        while not self._must_stop and self._channel.waiting():
+            message = self._channel.receive()
+            kind = message["type"]
+            if kind == "shutdown":
+                self.must_leave = self._must_stop = True
+            elif kind == "stop" and message.get("request") == self._request:
+                self._must_stop = True
+        return self._must_stop
+
+    def unit_finished(self) -> None:
+        result: Dict[str, Any] = {
+            "type": "unit_finished",
+            "request": self._request,
+            "health": self._reader.read(),
+        }
+        if self._finalize_message:
+            result["finalize"] = "error"
+            result["message"] = cut(self._finalize_message, _MAX_MESSAGE)
+        if self._extras:
+            result["extras"] = self._extras[:1024]
+        self._channel.send(result)
+
+    def died_of_sigterm(self, details: str, output: bytes) -> None:
+        """Sends what is known of the running test; the process then ends."""
+        if self.running is None or self._channel.writing:
+            return
+        self.finished(
+            self.running,
+            "crashed",
+            duration=(time.time_ns() - self._started_unix_ns) / 1e9,
+            message="ended by SIGTERM",
+            details=details,
+            output=output,
+        )
+        self._channel.flush()
+
+    def _describe(
+        self,
+        result: Dict[str, Any],
+        message: str,
+        details: str,
+        output: bytes,
+        file: str,
+        line: Optional[int],
+    ) -> None:
+        if message:
+            result["message"] = cut(message, _MAX_MESSAGE)
+        if details:
+            result["details"] = cut(details, _MAX_DETAILS)
+        if file:
+            result["file"] = file
+            if line is not None and line > 0:
+                result["line"] = line
+        if not output:
+            return
+        half = self._output_limit // 2
+        if len(output) <= self._output_limit:
+            result["output"] = output
+        else:
+            result["output"] = output[:half]
+            result["output_tail"] = output[len(output) - half :]
+            result["output_cut_bytes"] = len(output) - 2 * half
+
+
+class Worker:
+    """One worker: a runner, a suite, and the conversation with the agent."""
+
+    def __init__(
+        self, channel: frames.Channel, name: str, runner: Runner
+    ) -> None:
+        self._channel = channel
+        self._name = name
+        self._runner = runner
+        self._reader = health.HealthReader()
+        self._output_limit = DEFAULT_OUTPUT_LIMIT
+        self._opened = False
+        self._loaded = False
+        self.reporter: Optional[Reporter] = None
+
+    def take_loaded(self) -> None:
+        """The runner has loaded the suite already: this is a template's."""
+        self._loaded = True
+
+    def serve(self) -> None:
+        """Talks until the agent has had enough, and closes the runner."""
+        try:
+            self._channel.send(
+                {
+                    "type": "hello",
+                    "protocol": PROTOCOL,
+                    "runner": self._name,
+                    "pid": os.getpid(),
+                    "health": self._reader.read(),
+                }
+            )
+            while self._handle(self._channel.receive()):
+                pass
+        except frames.ChannelClosed:
+            pass  # the agent is gone, or done with us
+        if self._channel.is_ours:
+            self._close()
+
+    def _handle(self, message: frames.Message) -> bool:
+        kind = message["type"]
+        if kind == "shutdown":
+            return False
+        if kind == "suite":
+            return self._open(message)
+        if kind == "run_unit":
+            return self._run(Unit(message))
+        return True  # a stop that came too late, or a key to come
+
+    def _open(self, suite: frames.Message) -> bool:
+        limit = suite.get("output_limit", DEFAULT_OUTPUT_LIMIT)
+        self._output_limit = max(int(limit), 0)
+        try:
+            self._runner.identify()
+            if not self._loaded:
+                self._runner.load(suite)
+                self._loaded = True
+            sigterm.arm(self)
+            self._runner.open(suite)
+            self._opened = True
+        except SuiteRefused as error:
+            text = str(error)
+        except Exception:
+            text = traceback.format_exc()
+        else:
+            return True
+        self._channel.send(
+            {
+                "type": "suite_refused",
+                "request": suite["request"],
+                "message": cut(text, _MAX_MESSAGE),
+            }
+        )
+        return True
+
+    def _run(self, unit: Unit) -> bool:
+        reporter = Reporter(
+            self._channel, self._reader, unit.request, self._output_limit
+        )
+        self.reporter = reporter
+        sigterm.rearm(self)
+        self._runner.run_unit(unit, reporter)
+        if not self._channel.is_ours:
+            os._exit(0)  # a copy that a test forked came back
+        self.reporter = None
+        reporter.unit_finished()
+        return not reporter.must_leave
+
+    def _close(self) -> None:
+        if not self._opened:
+            return
+        leaving = self._runner.close()
+        if not leaving.extras and not leaving.report:
+            return
+        message: frames.Message = {"type": "leaving"}
+        if leaving.extras:
+            message["extras"] = leaving.extras[:1024]
+        if leaving.report:
+            message["report"] = leaving.report
+        try:
+            self._channel.send(message)
+        except frames.ChannelClosed:
+            pass
+
+    def on_sigterm(self, details: str) -> None:
+        """The process ends now; sends what the running test leaves behind."""
+        reporter = self.reporter
+        if reporter is None or not self._channel.is_ours:
+            return
+        output = b""
+        try:
+            output = self._runner.output_so_far()
+        except Exception:
+            pass  # the test may have left anything half done
+        try:
+            reporter.died_of_sigterm(details, output)
+        except frames.ChannelClosed:
+            pass
+
+
+def make_runner(name: str) -> Runner:
+    """The runner of that name: `make_runner()` of module `NAME_worker`."""
+    module = importlib.import_module(f"{__package__}.{name}_worker")
+    return module.make_runner()
+
+
+def main(channel: frames.Channel, name: str) -> int:
+    runner = make_runner(name)
+    loaded = False
+    if os.environ.pop("PACELINE_WORKER_TEMPLATE", "") == "1":
+        served = template.Template(channel, name, runner).serve()
+        if served is None:
+            return 0
+        channel, loaded = served, True
+    worker = Worker(channel, name, runner)
+    if loaded:
+        worker.take_loaded()
+    worker.serve()
+    channel.close()
+    leave.prepare()
+    return 0
