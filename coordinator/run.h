@@ -131,10 +131,14 @@ class Run {
   // Gives `test` its verdict without an attempt.
   void SettleWithout(TestIndex test, Outcome outcome, std::string why,
                      std::uint64_t record);
+  // Gives `test`, which nobody runs, the verdict it keeps in a cancelled run.
+  void SettleCancelled(TestIndex test, std::uint64_t record);
   void OnVerdict(TestIndex test, Verdict verdict);
   void SettleUnrunnable(std::uint64_t record);
   void TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
                  const AgentRecord* agent, std::uint64_t record);
+  void RetryAfter(const LeaseState& lease, TestIndex test,
+                  std::vector<TestIndex>& again, std::uint64_t record);
   void EndLease(LeaseState& lease, std::vector<TestIndex> again,
                 std::optional<UnitId> parent);
   void TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
