@@ -252,7 +252,9 @@ void Run::TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
 void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   const TestIndex index{static_cast<std::uint32_t>(ledger_.tests())};
   ledger_.Add();
-  Tell(ExtraTestEvent{index, held.suite, std::move(held.extra.name)}, record);
+  Tell(ExtraTestEvent{index, held.suite,
+                      UniqueExtraName(held.suite, std::move(held.extra.name))},
+       record);
   AttemptEvent event;
   event.test = index;
   event.attempt = 1;
@@ -267,6 +269,26 @@ void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   event.verdict = ToVerdict(event.result.outcome);
   ledger_.Settle(index, *event.verdict);
   Tell(std::move(event), record);
+}
+
+// The same tear-down may fail after many units, and each time is a test of its
+// own: "foo: tear-down", "foo: tear-down (2)", …
+std::string Run::UniqueExtraName(SuiteIndex suite, std::string name) {
+  const std::pair key(suite, std::move(name));
+  std::string unique = key.second;
+  std::uint32_t number = extra_names_[key] + 1;
+  while (number > 1) {
+    const std::string suffix = absl::StrCat(" (", number, ")");
+    unique = absl::StrCat(key.second.substr(0, kMaxNameBytes - suffix.size()),
+                          suffix);
+    // An agent may have given just this name itself.
+    if (extra_names_.try_emplace(std::pair(suite, unique), 1).second) {
+      break;
+    }
+    ++number;
+  }
+  extra_names_[key] = number;
+  return unique;
 }
 
 void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
@@ -171,7 +172,11 @@ class Run {
     std::string host;
   };
   std::vector<HeldExtra> held_extras_;
+  // How often each name was given to an extra of a suite.
+  absl::flat_hash_map<std::pair<SuiteIndex, std::string>, std::uint32_t>
+      extra_names_;
   void TellHeldExtra(HeldExtra held, std::uint64_t record);
+  std::string UniqueExtraName(SuiteIndex suite, std::string name);
 
   std::optional<std::string> cancel_reason_;
   bool ended_ = false;
