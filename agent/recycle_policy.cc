@@ -58,7 +58,9 @@ std::optional<std::string> RecyclePolicy::Raise(
     Log(LogLevel::kDebug, sentence);
     return std::nullopt;
   }
-  Log(LogLevel::kWarning, sentence);
+  // People read it as a note of the run; a local run shows warnings as well,
+  // and would say it twice.
+  Log(LogLevel::kInfo, sentence);
   return sentence;
 }
 

@@ -213,6 +213,7 @@ class WorkerPool {
   void OnTimeout(Instant now, Worker& worker, const Unit& unit);
   void Retire(Instant now, Worker& worker, const RecycleReason& reason);
   void OnReplacementSettled(Instant now, const Worker& replacement);
+  void NoteIdleEnd(const Worker& worker, absl::string_view how);
   // Charges the death of `worker` to what it ran.
   void Charge(Instant now, const Worker& worker, const WorkerDeath& death,
               Unit& unit);

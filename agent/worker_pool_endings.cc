@@ -50,6 +50,10 @@ void WorkerPool::End(Instant now, Worker& worker, Cause cause, std::string text,
   worker.cause = cause;
   worker.cause_text = std::move(text);
   worker.grace = grace;
+  if (cause == Cause::kMisbehaved && !worker.unit.has_value()) {
+    // At once: by the time it is gone the run may be over.
+    NoteIdleEnd(worker, worker.cause_text);
+  }
   if (cause == Cause::kTimedOut) {
     worker.stage = Stage::kDescribing;
     worker.deadline = now + parameters_.describe_bound;
@@ -184,8 +188,19 @@ void WorkerPool::OnWorkerExited(Instant now, WorkerId id,
     Charge(now, *worker, death, *unit);
     Detach(now, *unit);
     Continue(now, token);
+  } else if (worker->cause == Cause::kNone) {
+    NoteIdleEnd(*worker, HowItEnded(death));
   }
   TellIfEmpty();
+}
+
+// Nobody asked it to go, and no test can be charged with it.
+void WorkerPool::NoteIdleEnd(const Worker& worker, absl::string_view how) {
+  const std::string sentence = absl::StrCat(
+      "worker ", Value(worker.id), " of suite ", worker.suite->name,
+      " ended while it had no test to run: ", how);
+  Log(LogLevel::kInfo, sentence);
+  EmitNote(worker.key.run, sentence);
 }
 
 void WorkerPool::Charge(Instant now, const Worker& worker,

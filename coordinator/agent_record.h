@@ -3,6 +3,7 @@
 #ifndef PACELINE_COORDINATOR_AGENT_RECORD_H_
 #define PACELINE_COORDINATOR_AGENT_RECORD_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -64,6 +65,10 @@ struct AgentRecord {
   std::uint32_t slots() const { return who.slots; }
   std::uint32_t waiting() const {
     return static_cast<std::uint32_t>(leases.size()) - started_leases;
+  }
+  // Whether a unit that needs `wanted` slots would start at once.
+  bool CanStart(std::uint32_t wanted) const {
+    return busy_slots + std::min(wanted, slots()) <= slots();
   }
   std::uint64_t credit() const {
     return want_sum > granted ? want_sum - granted : 0;

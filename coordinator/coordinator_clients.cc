@@ -191,8 +191,7 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     if (!run.ended() && !run.cancelled() && !run.options().detach &&
         gone >= run.options().client_grace) {
       CancelRun(now, run,
-                absl::StrCat("not run: the client was gone for ",
-                             FormatDuration(gone)));
+                absl::StrCat("the client was gone for ", FormatDuration(gone)));
     }
     if (run.events().in_flight() &&
         now - run.client.last_ack >= options_.ask_again_after) {

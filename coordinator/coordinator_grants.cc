@@ -1,7 +1,9 @@
 // Coordinator: which agent gets which unit.
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "coordinator/coordinator_impl.h"
 
@@ -74,11 +76,23 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
       warm = agent.last_suite->second;
     }
     if (std::optional<Run::Unit> unit = run->NextUnit(fleet, warm)) {
-      GrantUnit(now, agent, *run, *std::move(unit));
+      AgentRecord* const other = ahead || agent.CanStart(unit->slots)
+                                     ? nullptr
+                                     : IdleFor(now, unit->slots);
+      GrantUnit(now, other != nullptr ? *other : agent, *run, *std::move(unit));
       return true;
     }
   }
   return false;
+}
+
+AgentRecord* Coordinator::Impl::IdleFor(Instant now, std::uint32_t slots) {
+  for (const auto& [instance, agent] : agents_) {
+    if (HasRoom(now, *agent) && agent->CanStart(slots)) {
+      return agent.get();
+    }
+  }
+  return nullptr;
 }
 
 void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
@@ -88,6 +102,7 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   lease.holder = &agent;
   lease.unit = leases_.NextUnit();
   lease.suite = unit.suite;
+  lease.wanted_slots = unit.slots;
   lease.slots = std::min(unit.slots, agent.slots());
   lease.predicted = unit.predicted;
   lease.constrained = unit.constrained;
@@ -137,13 +152,14 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
 }
 
 void Coordinator::Impl::TakeBack(Instant now) {
-  std::uint32_t idle = 0;
+  // What each agent could start at once, and is not yet meant for it.
+  std::vector<std::pair<AgentRecord*, std::uint32_t>> idle;
   for (const auto& [instance, agent] : agents_) {
-    if (HasRoom(now, *agent) && agent->busy_slots < agent->slots()) {
-      idle += agent->slots() - agent->busy_slots;
+    if (HasRoom(now, *agent) && agent->CanStart(1)) {
+      idle.emplace_back(agent.get(), agent->slots() - agent->busy_slots);
     }
   }
-  if (idle == 0) {
+  if (idle.empty()) {
     return;
   }
   for (const auto& [instance, agent] : agents_) {
@@ -153,15 +169,24 @@ void Coordinator::Impl::TakeBack(Instant now) {
     Revoke revoke{agent->session, {}};
     // The youngest would start last.
     for (auto it = agent->leases.rbegin();
-         it != agent->leases.rend() && idle > 0 &&
-         revoke.tokens.size() < kMaxTakenBack;
+         it != agent->leases.rend() && revoke.tokens.size() < kMaxTakenBack;
          ++it) {
       LeaseState& lease = *it->second;
-      if (!lease.started && !lease.revoked_at.has_value()) {
-        lease.revoked_at = now;
-        revoke.tokens.push_back(lease.token);
-        --idle;
+      if (lease.started || lease.revoked_at.has_value()) {
+        continue;
       }
+      // Where none could start it, it would only go to and fro.
+      const auto taker =
+          std::find_if(idle.begin(), idle.end(), [&lease](const auto& one) {
+            return std::min(lease.wanted_slots, one.first->slots()) <=
+                   one.second;
+          });
+      if (taker == idle.end()) {
+        continue;
+      }
+      taker->second -= std::min(lease.wanted_slots, taker->first->slots());
+      lease.revoked_at = now;
+      revoke.tokens.push_back(lease.token);
     }
     if (!revoke.tokens.empty()) {
       ExpectAnswer(now, *agent);

@@ -101,6 +101,8 @@ class Coordinator::Impl {
   bool GrantOne(Instant now, AgentRecord& agent);
   void GrantUnit(Instant now, AgentRecord& agent, Run& run, Run::Unit unit);
   bool HasRoom(Instant now, const AgentRecord& agent) const;
+  // An agent that would start a unit of `slots` at once; null if none would.
+  AgentRecord* IdleFor(Instant now, std::uint32_t slots);
   // Takes what has not started back from agents with more than enough, for
   // those with nothing to do.
   void TakeBack(Instant now);

@@ -41,6 +41,8 @@ struct LeaseState {
   AgentRecord* holder = nullptr;
   UnitId unit{};
   SuiteIndex suite{};
+  // What the unit needs; its holder, with fewer, gives it all it has.
+  std::uint32_t wanted_slots = 1;
   std::uint32_t slots = 1;
   Duration predicted{};
   // Its one test is in the run's constraint graph.

@@ -23,6 +23,14 @@ std::optional<Verdict> Ledger::VerdictOf(TestIndex test) const {
   return static_cast<Verdict>(entry.verdict);
 }
 
+std::optional<Outcome> Ledger::LastBad(TestIndex test) const {
+  const Entry& entry = entries_[Value(test)];
+  if (entry.last_bad == kNone) {
+    return std::nullopt;
+  }
+  return static_cast<Outcome>(entry.last_bad);
+}
+
 void Ledger::Settle(TestIndex test, Verdict verdict) {
   Entry& entry = entries_[Value(test)];
   PACELINE_CHECK(entry.verdict == kNone);
@@ -45,6 +53,9 @@ Ledger::Decision Ledger::Attempted(TestIndex test, const TestResult& result) {
     return Final(test,
                  entry.bad > 0 ? Verdict::kFlaky : ToVerdict(result.outcome));
   }
+  const Outcome outcome =
+      IsGood(result.outcome) ? Outcome::kFailed : result.outcome;
+  entry.last_bad = static_cast<std::uint8_t>(outcome);
   if (entry.bad < std::numeric_limits<std::uint16_t>::max()) {
     ++entry.bad;
   }
@@ -53,8 +64,7 @@ Ledger::Decision Ledger::Attempted(TestIndex test, const TestResult& result) {
     return Decision{std::nullopt,
                     absl::StrCat("retry ", entry.bad, " of ", policy_.retries)};
   }
-  return Final(test, IsGood(result.outcome) ? Verdict::kFailed
-                                            : ToVerdict(result.outcome));
+  return Final(test, ToVerdict(outcome));
 }
 
 Ledger::Decision Ledger::Lost(TestIndex test, bool no_rerun) {
@@ -63,6 +73,7 @@ Ledger::Decision Ledger::Lost(TestIndex test, bool no_rerun) {
       entry.lost >= policy_.max_lost_reruns) {
     return Final(test, Verdict::kLost);
   }
+  entry.last_bad = static_cast<std::uint8_t>(Outcome::kLost);
   ++entry.lost;
   ++entry.attempt;
   return Decision{std::nullopt, "rerun: agent lost"};

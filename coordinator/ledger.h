@@ -48,6 +48,9 @@ class Ledger {
     return entries_[Value(test)].attempt;
   }
   std::optional<Verdict> VerdictOf(TestIndex test) const;
+  // What the last attempt that was not good came to: the outcome of a test
+  // that is not tried again.
+  std::optional<Outcome> LastBad(TestIndex test) const;
 
   // `test`, which has no verdict yet, had an attempt with this result.
   Decision Attempted(TestIndex test, const TestResult& result);
@@ -72,6 +75,7 @@ class Ledger {
     std::uint8_t lost = 0;
     std::uint8_t undone = 0;
     std::uint8_t verdict = kNone;
+    std::uint8_t last_bad = kNone;
   };
   static constexpr std::uint8_t kNone = 0xff;
 

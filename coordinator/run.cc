@@ -252,7 +252,9 @@ void Run::TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
 void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   const TestIndex index{static_cast<std::uint32_t>(ledger_.tests())};
   ledger_.Add();
-  Tell(ExtraTestEvent{index, held.suite, std::move(held.extra.name)}, record);
+  Tell(ExtraTestEvent{index, held.suite,
+                      UniqueExtraName(held.suite, std::move(held.extra.name))},
+       record);
   AttemptEvent event;
   event.test = index;
   event.attempt = 1;
@@ -267,6 +269,26 @@ void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   event.verdict = ToVerdict(event.result.outcome);
   ledger_.Settle(index, *event.verdict);
   Tell(std::move(event), record);
+}
+
+// The same tear-down may fail after many units, and each time is a test of its
+// own: "foo: tear-down", "foo: tear-down (2)", …
+std::string Run::UniqueExtraName(SuiteIndex suite, std::string name) {
+  const std::pair key(suite, std::move(name));
+  std::string unique = key.second;
+  std::uint32_t number = extra_names_[key] + 1;
+  while (number > 1) {
+    const std::string suffix = absl::StrCat(" (", number, ")");
+    unique = absl::StrCat(key.second.substr(0, kMaxNameBytes - suffix.size()),
+                          suffix);
+    // An agent may have given just this name itself.
+    if (extra_names_.try_emplace(std::pair(suite, unique), 1).second) {
+      break;
+    }
+    ++number;
+  }
+  extra_names_[key] = number;
+  return unique;
 }
 
 void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
@@ -287,9 +309,7 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
   bool first = true;
   for (const LeasedAttempt& attempt : lease.tests) {
     if (attempt.done) {
-      if (lease.constrained && !ledger_.VerdictOf(attempt.test).has_value()) {
-        again.push_back(attempt.test);  // a retry
-      }
+      RetryAfter(lease, attempt.test, again, record);
       continue;
     }
     const bool was_next = std::exchange(first, false);
@@ -305,7 +325,7 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
         again.push_back(attempt.test);
       }
     } else if (cancelled()) {
-      SettleWithout(attempt.test, Outcome::kNotRun, *cancel_reason_, record);
+      SettleCancelled(attempt.test, record);
     } else if (was_next && !drained && ledger_.LeftUndone(attempt.test)) {
       SettleWithout(attempt.test, Outcome::kError,
                     "units end again and again before it is run", record);
@@ -349,7 +369,7 @@ void Run::OnReturned(LeaseState& lease, std::uint64_t record) {
   }
   if (cancelled()) {
     for (const TestIndex test : tests) {
-      SettleWithout(test, Outcome::kNotRun, *cancel_reason_, record);
+      SettleCancelled(test, record);
     }
   }
   SettleUnrunnable(record);
@@ -360,9 +380,7 @@ void Run::OnLost(LeaseState& lease, bool drained, absl::string_view why,
   std::vector<TestIndex> again;
   for (const LeasedAttempt& attempt : lease.tests) {
     if (attempt.done) {
-      if (lease.constrained && !ledger_.VerdictOf(attempt.test).has_value()) {
-        again.push_back(attempt.test);
-      }
+      RetryAfter(lease, attempt.test, again, record);
       continue;
     }
     const bool no_rerun = store_.NoRerun(attempt.test);
@@ -376,6 +394,20 @@ void Run::OnLost(LeaseState& lease, bool drained, absl::string_view why,
   }
   EndLease(lease, std::move(again), lease.unit);
   SettleUnrunnable(record);
+}
+
+// A test that had its attempt in `lease` and is to have another: one without
+// constraints went to the queue at once, any other comes after its lease.
+void Run::RetryAfter(const LeaseState& lease, TestIndex test,
+                     std::vector<TestIndex>& again, std::uint64_t record) {
+  if (!lease.constrained || ledger_.VerdictOf(test).has_value()) {
+    return;
+  }
+  if (cancelled()) {
+    SettleCancelled(test, record);
+  } else {
+    again.push_back(test);
+  }
 }
 
 void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
@@ -406,6 +438,15 @@ void Run::SettleWithout(TestIndex test, Outcome outcome, std::string why,
   event.verdict = verdict;
   Tell(std::move(event), record);
   OnVerdict(test, verdict);
+}
+
+void Run::SettleCancelled(TestIndex test, std::uint64_t record) {
+  if (const std::optional<Outcome> last = ledger_.LastBad(test)) {
+    SettleWithout(test, *last,
+                  absl::StrCat("not tried again: ", *cancel_reason_), record);
+  } else {
+    SettleWithout(test, Outcome::kNotRun, *cancel_reason_, record);
+  }
 }
 
 void Run::OnVerdict(TestIndex test, Verdict verdict) {
@@ -439,7 +480,7 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
     const TestIndex test{i};
     if (!ledger_.VerdictOf(test).has_value() &&
         (queue_.contains(test) || graph_.waits(test))) {
-      SettleWithout(test, Outcome::kNotRun, *cancel_reason_, record);
+      SettleCancelled(test, record);
     }
   }
   SettleUnrunnable(record);
@@ -486,7 +527,7 @@ std::optional<std::string> Run::TooManyFailures() const {
       ledger_.bad() < options_.max_fail) {
     return std::nullopt;
   }
-  return absl::StrCat("not run: ", Count(ledger_.bad(), "test", "tests"),
+  return absl::StrCat(Count(ledger_.bad(), "test", "tests"),
                       " failed, and --max-fail is ", options_.max_fail);
 }
 

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
@@ -131,10 +132,14 @@ class Run {
   // Gives `test` its verdict without an attempt.
   void SettleWithout(TestIndex test, Outcome outcome, std::string why,
                      std::uint64_t record);
+  // Gives `test`, which nobody runs, the verdict it keeps in a cancelled run.
+  void SettleCancelled(TestIndex test, std::uint64_t record);
   void OnVerdict(TestIndex test, Verdict verdict);
   void SettleUnrunnable(std::uint64_t record);
   void TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
                  const AgentRecord* agent, std::uint64_t record);
+  void RetryAfter(const LeaseState& lease, TestIndex test,
+                  std::vector<TestIndex>& again, std::uint64_t record);
   void EndLease(LeaseState& lease, std::vector<TestIndex> again,
                 std::optional<UnitId> parent);
   void TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
@@ -167,7 +172,11 @@ class Run {
     std::string host;
   };
   std::vector<HeldExtra> held_extras_;
+  // How often each name was given to an extra of a suite.
+  absl::flat_hash_map<std::pair<SuiteIndex, std::string>, std::uint32_t>
+      extra_names_;
   void TellHeldExtra(HeldExtra held, std::uint64_t record);
+  std::string UniqueExtraName(SuiteIndex suite, std::string name);
 
   std::optional<std::string> cancel_reason_;
   bool ended_ = false;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace paceline {
@@ -18,13 +19,14 @@ Instant SystemClock::Now() const {
 
 std::string FormatDuration(Duration duration) {
   if (duration < Duration::zero()) {
-    return "-" + FormatDuration(-duration);
+    return absl::StrCat("-", FormatDuration(-duration));
   }
   const double seconds = ToSeconds(duration);
-  if (seconds < 1e-3) {
+  // Each unit ends where its last number would round to a thousand.
+  if (seconds < 0.9995e-3) {
     return absl::StrFormat("%.0f us", seconds * 1e6);
   }
-  if (seconds < 1) {
+  if (seconds < 0.9995) {
     return absl::StrFormat("%.3g ms", seconds * 1e3);
   }
   if (seconds < 99.5) {

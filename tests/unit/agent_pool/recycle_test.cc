@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace paceline {
@@ -35,6 +36,29 @@ TEST(EvaluateRecycleTest, AReadingEqualToItsCeilingHasReachedIt) {
       (RecycleReason{RecycleSignal::kAge, 600'000'000'000, 600'000'000'000}));
 }
 
+TEST(EvaluateRecycleTest, JustBelowACeilingOneSignalHidesNoOther) {
+  const Duration old = std::chrono::minutes(10);
+  EXPECT_EQ(EvaluateRecycle(Reading(kGiB - 1, 200), kYoung, {})->signal,
+            RecycleSignal::kDescriptors);
+  EXPECT_EQ(EvaluateRecycle(Reading(kGiB - 1, 199), old, {})->signal,
+            RecycleSignal::kAge);
+}
+
+TEST(EvaluateRecycleTest, TheLargestReadingsAndCeilingsAreNumbersLikeOthers) {
+  constexpr auto kMostBytes = std::numeric_limits<std::uint64_t>::max();
+  constexpr auto kMostFds = std::numeric_limits<std::uint32_t>::max();
+  const WorkerLimits limits{kMostBytes, kMostFds, Duration::max()};
+  EXPECT_EQ(EvaluateRecycle(Reading(kMostBytes - 1, kMostFds - 1),
+                            Duration::max() - Duration(1), limits),
+            std::nullopt);
+  EXPECT_EQ(EvaluateRecycle(Reading(kMostBytes, 0), kYoung, limits)->reading,
+            kMostBytes);
+  EXPECT_EQ(EvaluateRecycle(Reading(0, kMostFds), kYoung, limits)->reading,
+            kMostFds);
+  EXPECT_EQ(EvaluateRecycle(Reading(0, 0), Duration::max(), limits)->signal,
+            RecycleSignal::kAge);
+}
+
 TEST(EvaluateRecycleTest, MemoryComesBeforeDescriptorsAndThoseBeforeAge) {
   const Duration old = std::chrono::hours(1);
   const auto first = EvaluateRecycle(Reading(2 * kGiB, 900), old, {});
@@ -54,8 +78,10 @@ TEST(EvaluateRecycleTest, AnAbsentReadingSkipsItsSignalAlone) {
   const auto reason = EvaluateRecycle(health, kYoung, WorkerLimits());
   ASSERT_TRUE(reason.has_value());
   EXPECT_EQ(reason->signal, RecycleSignal::kDescriptors);
-  EXPECT_EQ(EvaluateRecycle(WorkerHealth(), kYoung, WorkerLimits()),
-            std::nullopt);
+  health.open_fds.reset();
+  EXPECT_EQ(EvaluateRecycle(health, kYoung, WorkerLimits()), std::nullopt);
+  EXPECT_EQ(EvaluateRecycle(health, std::chrono::hours(1), {})->signal,
+            RecycleSignal::kAge);
 }
 
 TEST(EvaluateRecycleTest, AnAbsentCeilingSkipsItsSignalAlone) {

@@ -249,5 +249,51 @@ TEST_F(PoolEndingsTest, AWorkerThatOutlivesKillIsGivenUpAndItsUnitGoesOn) {
   EXPECT_EQ(Attempts().size(), 3u);
 }
 
+TEST_F(PoolEndingsTest, AnIdleWorkerThatDiesCostsNoTestAndIsShown) {
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  Run(worker(1), 2);
+  UnitFinished(worker(1));
+  Exited(worker(1), SIGSEGV);
+  EXPECT_THAT(effects_.Items<ExtraItem>(), IsEmpty());
+  const auto notes = effects_.Items<NoteItem>();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].text,
+            "worker 1 of suite suite0 ended while it had no test to run: "
+            "SIGSEGV (segmentation fault)");
+  Start(2, 1);
+  EXPECT_THAT(effects_.spawned, ElementsAre(worker(1), worker(2)));
+}
+
+TEST_F(PoolEndingsTest, AnIdleWorkerThatBreaksTheProtocolIsEndedAndShown) {
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  Run(worker(1), 2);
+  UnitFinished(worker(1));
+  Started(worker(1), 0);
+  EXPECT_THAT(effects_.signals, ElementsAre(Pair(worker(1), SIGTERM)));
+  // Before it is gone: the run may be over by then.
+  EXPECT_EQ(effects_.Items<NoteItem>().size(), 1u);
+  Exited(worker(1), SIGTERM);
+  const auto notes = effects_.Items<NoteItem>();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].text,
+            "worker 1 of suite suite0 ended while it had no test to run: the "
+            "worker of suite suite0 broke the worker protocol: it spoke of "
+            "tests while it had none to run");
+}
+
+TEST_F(PoolEndingsTest, AWorkerThatWasAskedToLeaveIsNotShown) {
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  Run(worker(1), 2);
+  UnitFinished(worker(1));
+  RunId run;
+  run.bytes[0] = 1;
+  pool_->OnCommand(now_, PoolRunOver{run});
+  Exited(worker(1), ExitStatus(0));
+  EXPECT_THAT(effects_.Items<NoteItem>(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace paceline

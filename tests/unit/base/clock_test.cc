@@ -22,6 +22,13 @@ TEST(FormatDurationTest, ReadsAsPeopleSayIt) {
   EXPECT_EQ(FormatDuration(-milliseconds(5)), "-5 ms");
 }
 
+TEST(FormatDurationTest, NeverRoundsUpToAThousandOfAUnit) {
+  EXPECT_EQ(FormatDuration(std::chrono::nanoseconds(999'499)), "999 us");
+  EXPECT_EQ(FormatDuration(std::chrono::nanoseconds(999'600)), "1 ms");
+  EXPECT_EQ(FormatDuration(microseconds(999'499)), "999 ms");
+  EXPECT_EQ(FormatDuration(microseconds(999'600)), "1 s");
+}
+
 TEST(FromSecondsTest, ClampsWhatAnInstantCannotHold) {
   EXPECT_EQ(FromSeconds(1.5), milliseconds(1500));
   EXPECT_EQ(FromSeconds(1e300), Duration::max());

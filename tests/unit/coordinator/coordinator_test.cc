@@ -467,5 +467,33 @@ TEST_F(CoordinatorTest, AnExtraFailureIsATestOfItsOwn) {
   EXPECT_FALSE(ends[0].green);
 }
 
+TEST_F(CoordinatorTest, ExtraFailuresOfOneNameAreToldApart) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  Results results{sessions_["a"], 1, {}};
+  const std::string longest(kMaxNameBytes, 'x');
+  for (const std::string& name :
+       {std::string("tear-down"), std::string("tear-down (2)"),
+        std::string("tear-down"), std::string("tear-down"), longest, longest}) {
+    ExtraItem extra;
+    extra.run = lease.run;
+    extra.token = lease.token;
+    extra.number = static_cast<std::uint32_t>(results.items.size());
+    extra.extra.name = name;
+    extra.extra.result.outcome = Outcome::kError;
+    results.items.emplace_back(std::move(extra));
+  }
+  Say("a", std::move(results));
+  std::vector<std::string> names;
+  for (const ExtraTestEvent& event : TakeEvents<ExtraTestEvent>()) {
+    names.push_back(event.name);
+  }
+  EXPECT_THAT(names,
+              ElementsAre("tear-down", "tear-down (2)", "tear-down (3)",
+                          "tear-down (4)", longest,
+                          longest.substr(0, kMaxNameBytes - 4) + " (2)"));
+}
+
 }  // namespace
 }  // namespace paceline
