@@ -86,7 +86,8 @@ AttemptItem WithoutOutput(const AttemptItem& item) {
       .leaked = result.leaked,
       .output = {.head = {}, .tail = {}, .cut_bytes = output.cut_bytes},
       .health = result.health,
-      .properties = result.properties};
+      .properties = result.properties,
+      .report = result.report};
   return wire;
 }
 

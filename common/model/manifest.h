@@ -45,6 +45,8 @@ struct SuiteSpec {
   std::string working_directory;
   // Whether tests of one scope must stay in order on one worker.
   bool scopes_share_setup = false;
+  // Whether its worker program can load the suite once and fork workers of it.
+  bool forks = false;
   // For the runner alone; bounded by kMaxPayloadBytes.
   std::string options;
 

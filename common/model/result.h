@@ -31,6 +31,9 @@ struct CapturedOutput {
                          const CapturedOutput&) = default;
 };
 
+// A longer report is dropped: half of one is of no use.
+inline constexpr std::size_t kMaxReportBytes = std::size_t{64} * 1024;
+
 // One attempt's result, as a worker says it and an agent completes it.
 struct TestResult {
   Outcome outcome = Outcome::kNotRun;
@@ -52,6 +55,9 @@ struct TestResult {
   std::optional<WorkerHealth> health;
   // RecordProperty and the like, in order; they reach JUnit.
   std::vector<std::pair<std::string, std::string>> properties;
+  // From the worker to whoever discovered the test, opaque to all between:
+  // pytest's own reports. At most kMaxReportBytes.
+  std::string report;
 
   friend bool operator==(const TestResult&, const TestResult&) = default;
 };

@@ -15,6 +15,7 @@ namespace paceline {
 
 inline constexpr ChoiceRule kOutcome{kOutcomeCount};
 inline constexpr ChoiceRule kVerdict{kVerdictCount};
+inline constexpr StringRule kReport{StringKind::kBytes, kMaxReportBytes};
 
 template <Like<EnvEdit> M>
 auto WireFields(M& m) {
@@ -32,6 +33,7 @@ auto WireFields(M& m) {
                 Item("env", m.env, List(kStruct)),
                 Item("working_directory", m.working_directory, kName),
                 Item("scopes_share_setup", m.scopes_share_setup, kFlag),
+                Item("forks", m.forks, kFlag),
                 Item("options", m.options, kPayload));
 }
 
@@ -124,7 +126,8 @@ auto WireFields(M& m) {
       Item("assertions", m.assertions, kAny), Item("leaked", m.leaked, kFlag),
       Item("output", m.output, kStruct),
       Item("health", m.health, Maybe(kStruct)),
-      Item("properties", m.properties, List(Pair(kLine, kDetails))));
+      Item("properties", m.properties, List(Pair(kLine, kDetails))),
+      Item("report", m.report, kReport));
 }
 
 template <Like<ExtraResult> M>

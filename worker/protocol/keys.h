@@ -42,7 +42,8 @@ auto WorkerKeys(M& m) {
               Optional("health", m.health, kMaybeMap),
               // Far more than are kept: the rest is cut after reading.
               Optional("properties", m.properties,
-                       ArrayOf(kProperty, 64 * kMaxEntries)));
+                       ArrayOf(kProperty, 64 * kMaxEntries)),
+              Optional("report", m.report, kCaptured));
 }
 
 template <Like<ExtraResult> M>
@@ -68,7 +69,8 @@ auto WorkerKeys(M& m) {
               Required("runner", m.runner, kRunner),
               Optional("pid", m.pid, kNumber),
               Optional("health", m.health, kMap),
-              Optional("tests_in_children", m.tests_in_children, kSwitch));
+              Optional("tests_in_children", m.tests_in_children, kSwitch),
+              Optional("template", m.is_template, kSwitch));
 }
 
 template <Like<WorkerSuiteRefused> M>
@@ -106,6 +108,30 @@ auto WorkerKeys(M& m) {
               Optional("extras", m.extras, ArrayOf(kMap, kMaxEntries)));
 }
 
+template <Like<WorkerTemplateReady> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("forkable", m.forkable, kSwitch),
+              Optional("message", m.message, kSentence));
+}
+
+template <Like<WorkerForked> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("pid", m.pid, kNumber));
+}
+
+template <Like<WorkerForkFailed> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("message", m.message, kSentence));
+}
+
+template <Like<WorkerLeaving> M>
+auto WorkerKeys(M& m) {
+  return Keys(Optional("extras", m.extras, ArrayOf(kMap, kMaxEntries)),
+              Optional("report", m.report, kCaptured));
+}
+
 // ---- agent → worker --------------------------------------------------------
 
 template <Like<WorkerSuite> M>
@@ -138,6 +164,18 @@ auto WorkerKeys(M& m) {
 }
 
 template <Like<WorkerShutdown> M>
+auto WorkerKeys(M&) {
+  return Keys();
+}
+
+template <Like<WorkerFork> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("worker", m.worker, kSystemName),
+              Defaulted("number", m.number, kNumber));
+}
+
+template <Like<WorkerServe> M>
 auto WorkerKeys(M&) {
   return Keys();
 }

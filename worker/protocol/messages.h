@@ -41,6 +41,8 @@ struct WorkerHello {
   // Tests run in child processes of the worker: the agent adds the readings of
   // the tree to the worker's own.
   bool tests_in_children = false;
+  // It runs nothing itself, and forks workers when asked: see WorkerFork.
+  bool is_template = false;
 
   friend bool operator==(const WorkerHello&, const WorkerHello&) = default;
 };
@@ -97,9 +99,48 @@ struct WorkerUnitFinished {
                          const WorkerUnitFinished&) = default;
 };
 
+// A template has loaded its suite. Not forkable: `message` says why, and it
+// waits for WorkerServe.
+struct WorkerTemplateReady {
+  bool forkable = false;
+  std::string message;
+
+  friend bool operator==(const WorkerTemplateReady&,
+                         const WorkerTemplateReady&) = default;
+};
+
+// The forked worker runs, as a child of the template's parent. What it says
+// itself may come before this.
+struct WorkerForked {
+  std::uint64_t request = 0;
+  std::uint32_t pid = 0;
+
+  friend bool operator==(const WorkerForked&, const WorkerForked&) = default;
+};
+
+struct WorkerForkFailed {
+  std::uint64_t request = 0;
+  std::string message;
+
+  friend bool operator==(const WorkerForkFailed&,
+                         const WorkerForkFailed&) = default;
+};
+
+// Between `shutdown` and the end of file, if there is something to say:
+// failures of what the worker tears down as it leaves, and what its discoverer
+// wants to have of it.
+struct WorkerLeaving {
+  std::vector<ExtraResult> extras;
+  std::string report;
+
+  friend bool operator==(const WorkerLeaving&, const WorkerLeaving&) = default;
+};
+
 using FromWorker =
     std::variant<WorkerHello, WorkerSuiteRefused, WorkerTestStarted,
-                 WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished>;
+                 WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished,
+                 WorkerTemplateReady, WorkerForked, WorkerForkFailed,
+                 WorkerLeaving>;
 
 // ---- agent → worker --------------------------------------------------------
 
@@ -147,8 +188,25 @@ struct WorkerShutdown {
                          const WorkerShutdown&) = default;
 };
 
-using ToWorker =
-    std::variant<WorkerSuite, WorkerRunUnit, WorkerStop, WorkerShutdown>;
+// To a template: fork a worker. With two descriptors (SCM_RIGHTS) on the first
+// byte of the frame: the worker's socket, and its standard output and error.
+struct WorkerFork {
+  std::uint64_t request = 0;
+  // What PACELINE_WORKER_ID says in it.
+  std::string worker;
+  // The smallest number, from 0, that no other worker of the agent has.
+  std::uint32_t number = 0;
+
+  friend bool operator==(const WorkerFork&, const WorkerFork&) = default;
+};
+
+// To a template: become a worker yourself.
+struct WorkerServe {
+  friend bool operator==(const WorkerServe&, const WorkerServe&) = default;
+};
+
+using ToWorker = std::variant<WorkerSuite, WorkerRunUnit, WorkerStop,
+                              WorkerShutdown, WorkerFork, WorkerServe>;
 
 }  // namespace paceline
 

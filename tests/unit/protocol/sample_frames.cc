@@ -33,6 +33,7 @@ TestResult SampleResult() {
   result.output.cut_bytes = 1'000'000;
   result.health = SampleHealth();
   result.properties = {{"key", "value"}, {"key", ""}};
+  result.report = "\xfe report";
   return result;
 }
 
@@ -40,7 +41,7 @@ TestResult SampleResult() {
 
 std::vector<FromWorker> SamplesFromWorker() {
   return {
-      WorkerHello{1, "gtest", 4321, SampleHealth(), true},
+      WorkerHello{1, "gtest", 4321, SampleHealth(), true, true},
       WorkerSuiteRefused{7, "no such program: /src/build/foo_test"},
       WorkerTestStarted{8, 3},
       WorkerTestDeadline{8, 3, milliseconds(2500)},
@@ -50,6 +51,10 @@ std::vector<FromWorker> SamplesFromWorker() {
                          "tear-down failed",
                          SampleHealth(),
                          {{"foo_test: environment", SampleResult()}}},
+      WorkerTemplateReady{true, "why"},
+      WorkerForked{9, 4322},
+      WorkerForkFailed{9, "no more processes"},
+      WorkerLeaving{{{"gw0: session fixture db", SampleResult()}}, "{}"},
   };
 }
 
@@ -79,7 +84,12 @@ std::vector<ToWorker> SamplesToWorker() {
        {{"CTEST_RESOURCE_GROUP_COUNT", "1"}, {"HOME", std::nullopt}}},
       {"run_test", "Foo.Baz", {}, "", {}},
   };
-  return {suite, unit, WorkerStop{9}, WorkerShutdown{}};
+  return {suite,
+          unit,
+          WorkerStop{9},
+          WorkerShutdown{},
+          WorkerFork{9, "17.3f9a1c2e", 4},
+          WorkerServe{}};
 }
 
 }  // namespace paceline

@@ -141,6 +141,7 @@ TestResult SampleResult() {
   result.output.cut_bytes = 1'000'000'000'000;
   result.health = SampleHealth();
   result.properties = {{"key", "value"}, {"key", ""}};
+  result.report = "\xfe report";
   return result;
 }
 
@@ -154,6 +155,7 @@ SuiteSpec SampleSuite() {
   suite.env = {{"PATH", "/bin"}, {"HOME", std::nullopt}};
   suite.working_directory = "/src/build";
   suite.scopes_share_setup = true;
+  suite.forks = true;
   suite.options = std::string("\x81\x00", 2);
   return suite;
 }
