@@ -66,7 +66,8 @@ void ClientLoop::Reconnect() {
   poller_.Add(socket_.get());
 }
 
-void ClientLoop::TakeFound(Instant now, RunClient& client) {
+void ClientLoop::TakeFound(Instant now, RunClient& client,
+                           RunObserver& observer) {
   while (client.wants_more()) {
     if (found_.empty()) {
       found_ = feed_.Take();
@@ -82,6 +83,8 @@ void ClientLoop::TakeFound(Instant now, RunClient& client) {
       client.AddTest(now, std::move(*test));
     } else if (auto* error = std::get_if<DiscoveryError>(&found)) {
       client.AddError(now, std::move(*error));
+    } else if (auto* note = std::get_if<DiscoveryNote>(&found)) {
+      observer.OnNote(now, note->text);
     } else {
       discovery_ = std::get<DiscoveryOver>(found);
       client.DiscoveryDone(now);
@@ -112,7 +115,7 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
   Result result;
   RunClient client(clock_.Now(), std::move(options), *this, observer);
   while (!client.done()) {
-    TakeFound(clock_.Now(), client);
+    TakeFound(clock_.Now(), client, observer);
     client.OnTick(clock_.Now());
     observer.OnTick(clock_.Now());
     if (client.done()) {

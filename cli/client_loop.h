@@ -47,7 +47,7 @@ class ClientLoop final : private ClientEffects {
   void Send(Message message) override;
   void Reconnect() override;
 
-  void TakeFound(Instant now, RunClient& client);
+  void TakeFound(Instant now, RunClient& client, RunObserver& observer);
   void TakeMessages(RunClient& client);
 
   NetContext& context_;

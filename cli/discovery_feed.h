@@ -26,13 +26,19 @@ struct FoundSuite {
   std::string target;
 };
 
+// For people to read, once.
+struct DiscoveryNote {
+  std::string text;
+};
+
 struct DiscoveryOver {
   // Tests that the user's selection matches, and those in this shard.
   std::uint64_t selected = 0;
   std::uint64_t in_shard = 0;
 };
 
-using Found = std::variant<FoundSuite, TestSpec, DiscoveryError, DiscoveryOver>;
+using Found = std::variant<FoundSuite, TestSpec, DiscoveryError, DiscoveryNote,
+                           DiscoveryOver>;
 
 // Thread-safe. One side puts, the other takes.
 class DiscoveryFeed {

@@ -10,8 +10,10 @@ namespace paceline {
 void DiscoverAll(const RunFlags& flags,
                  const std::vector<ChosenTarget>& targets,
                  const Selection::Output& output,
-                 const std::function<bool()>& cancelled) {
-  Selection selection(MakeSelectionOptions(flags), output, cancelled);
+                 const std::function<bool()>& cancelled,
+                 const Selection::ListenerOutput& listeners) {
+  Selection selection(MakeSelectionOptions(flags), output, cancelled,
+                      listeners);
   for (const ChosenTarget& target : targets) {
     if (cancelled()) {
       break;
@@ -33,12 +35,16 @@ void DiscoverAll(const RunFlags& flags,
 
 DiscoveryThread::DiscoveryThread(const RunFlags& flags,
                                  const std::vector<ChosenTarget>& targets,
-                                 DiscoveryFeed& feed)
-    : feed_(feed), thread_([&flags, &targets, &feed] {
+                                 DiscoveryFeed& feed, Listeners& listeners)
+    : feed_(feed), thread_([&flags, &targets, &feed, &listeners] {
         DiscoverAll(
             flags, targets,
             [&feed](Found found) { feed.Put(std::move(found)); },
-            [&feed] { return feed.cancelled(); });
+            [&feed] { return feed.cancelled(); },
+            [&listeners](std::string suite,
+                         std::shared_ptr<ResultListener> listener) {
+              listeners.Add(std::move(suite), std::move(listener));
+            });
       }) {}
 
 DiscoveryThread::~DiscoveryThread() {

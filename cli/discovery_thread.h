@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/discovery_feed.h"
+#include "cli/listeners.h"
 #include "cli/run_flags.h"
 #include "cli/targets.h"
 
@@ -19,14 +20,15 @@ namespace paceline {
 void DiscoverAll(const RunFlags& flags,
                  const std::vector<ChosenTarget>& targets,
                  const Selection::Output& output,
-                 const std::function<bool()>& cancelled);
+                 const std::function<bool()>& cancelled,
+                 const Selection::ListenerOutput& listeners = {});
 
 class DiscoveryThread {
  public:
   // All that is referred to outlives it.
   DiscoveryThread(const RunFlags& flags,
-                  const std::vector<ChosenTarget>& targets,
-                  DiscoveryFeed& feed);
+                  const std::vector<ChosenTarget>& targets, DiscoveryFeed& feed,
+                  Listeners& listeners);
   // Cancels and waits.
   ~DiscoveryThread();
 

@@ -35,7 +35,9 @@ class Listing {
       Print(*test);
     } else if (auto* error = std::get_if<DiscoveryError>(&found)) {
       ++errors_;
-      WriteSentence(error->message);
+      WriteSentence(absl::StrCat(error->target, ": ", error->message));
+    } else if (auto* note = std::get_if<DiscoveryNote>(&found)) {
+      WriteSentence(note->text);
     } else {
       over_ = std::get<DiscoveryOver>(found);
     }

@@ -22,6 +22,7 @@
 #include "worker/command/command_worker.h"
 #include "worker/ctest/ctest_worker.h"
 #include "worker/gtest/gtest_worker.h"
+#include "worker/python/python_worker.h"
 
 namespace paceline {
 namespace {
@@ -52,6 +53,9 @@ int Worker(absl::string_view runner) {
   }
   if (runner == "command") {
     return RunCommandWorker();
+  }
+  if (IsPythonRunner(runner)) {
+    return RunPythonWorker(runner);
   }
   WriteSentence(absl::StrCat("there is no worker for the runner \"", runner,
                              "\" in this program; an agent and the run that "

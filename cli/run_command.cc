@@ -19,6 +19,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_writer.h"
 #include "cli/junit_writer.h"
+#include "cli/listeners.h"
 #include "cli/live_view.h"
 #include "cli/log_relay.h"
 #include "cli/output_writer.h"
@@ -116,6 +117,7 @@ class Observers {
   }
 
   RunObserver& all() { return all_; }
+  void Add(RunObserver* observer) { all_.Add(observer); }
 
   void Print(absl::string_view text) {
     if (live_ != nullptr) {
@@ -229,6 +231,10 @@ int RunCommand(const Invocation& invocation) {
         absl::StrCat("shuffled with --shuffle=", *flags.seed, "\n"));
   }
 
+  flags.discovery.keep_listeners = true;
+  Listeners listeners;
+  observers.Add(&listeners);
+
   NetContext context;
   RunFacts facts;
   {
@@ -238,7 +244,8 @@ int RunCommand(const Invocation& invocation) {
       return Usage(loop.status());
     }
     // Looking into targets goes on while the rest is started.
-    const DiscoveryThread discovery(flags, *targets, (*loop)->feed());
+    const DiscoveryThread discovery(flags, *targets, (*loop)->feed(),
+                                    listeners);
     auto place = RunPlace::Start(context, flags);
     if (!place.ok()) {
       // Reports end as those of any other run that came to nothing.
@@ -257,6 +264,11 @@ int RunCommand(const Invocation& invocation) {
     facts.interrupted = result.interrupted;
     facts.selected = result.discovery.selected;
     facts.in_shard = result.discovery.in_shard;
+  }
+  const ResultListener::End end = listeners.Finish(facts.interrupted);
+  observers.Print(end.text);
+  if (facts.failure.empty()) {
+    facts.failure = end.error;
   }
   // Nothing runs any more: the summary may wait for its reader, and a signal
   // need not wait for the summary.

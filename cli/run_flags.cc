@@ -52,8 +52,8 @@ absl::Status TakeSeed(const std::string& text, RunFlags* flags) {
 void AddSelection(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "runner",
            .value = "NAME",
-           .help = "gtest, ctest, command or worker; default: look at the "
-                   "target",
+           .help = "gtest, ctest, pytest, unittest, doctest, command or "
+                   "worker; default: look at the target",
            .take = TakeText(&flags->named.runner)});
   set.Add({.key = "filter",
            .kind = SettingKind::kList,
@@ -129,6 +129,62 @@ void AddCtest(RunFlags* flags, OptionSet& set) {
            .take = TakeText(&flags->resource_spec_file)});
 }
 
+void AddPython(RunFlags* flags, OptionSet& set) {
+  PythonOptions& python = flags->discovery.python;
+  // "-k TEXT" for pytest, as two arguments.
+  const auto passed_on = [&python](std::string flag) {
+    return [&python, flag](const std::string& text) {
+      python.arguments.push_back(flag);
+      python.arguments.push_back(text);
+      return absl::OkStatus();
+    };
+  };
+  set.Add({.key = "python",
+           .value = "FILE",
+           .help = "The Python that runs the tests (default: the active or "
+                   "nearest virtual environment's, pytest's own, python3)",
+           .take = TakeText(&python.python)});
+  set.Add({.key = "keyword",
+           .also = {"-k"},
+           .value = "EXPRESSION",
+           .help = "pytest: tests whose names match",
+           .take = passed_on("-k")});
+  set.Add({.key = "markers",
+           .also = {"-m"},
+           .value = "EXPRESSION",
+           .help = "pytest: tests whose marks match",
+           .take = passed_on("-m")});
+  set.Add({.key = "durations",
+           .value = "N",
+           .help = "pytest: show the N slowest phases at the end",
+           .take = [&python](const std::string& text) {
+             python.arguments.push_back(absl::StrCat("--durations=", text));
+             return absl::OkStatus();
+           }});
+  set.Add({.key = "pytest-arg",
+           .kind = SettingKind::kList,
+           .value = "ARGUMENT",
+           .help = "pytest: an argument of its own; repeat for more",
+           .take = TakeList(&python.arguments)});
+  set.Add({.key = "unit",
+           .value = "module|class|test|auto",
+           .help = "pytest: what may run apart where no fixture forbids it "
+                   "(auto: modules)",
+           .take = [&python](const std::string& text) {
+             if (text != "module" && text != "class" && text != "test" &&
+                 text != "auto") {
+               return absl::InvalidArgumentError(
+                   "say module, class, test or auto");
+             }
+             python.unit = text;
+             return absl::OkStatus();
+           }});
+  set.Add({.key = "collect-first",
+           .kind = SettingKind::kSwitch,
+           .help = "pytest: run nothing before all is collected",
+           .take = TakeSwitch(&python.collect_first)});
+}
+
 void AddPlace(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "workers",
            .also = {"-j"},
@@ -173,6 +229,16 @@ void AddPolicy(RunFlags* flags, OptionSet& set) {
            .value = "N",
            .help = "Try a bad test so often again; a pass then is flaky",
            .take = TakeCount(&options.retries)});
+  set.Add({.key = "exitfirst",
+           .also = {"-x"},
+           .kind = SettingKind::kSwitch,
+           .help = "Stop after the first bad test: --max-fail 1",
+           .take = [&options](const std::string& text) {
+             if (text != "false") {
+               options.max_fail = 1;
+             }
+             return absl::OkStatus();
+           }});
   set.Add({.key = "max-fail",
            .value = "N",
            .help = "Stop after N bad tests (0: never)",
@@ -283,12 +349,14 @@ std::uint64_t RandomSeed() {
 OptionSet RunOptionSet(RunFlags* flags) {
   OptionSet set("run",
                 "Runs tests here, or on the agents of a coordinator.\n\nA "
-                "TARGET is a CTest build directory or a GoogleTest program; "
-                "behind -- are its arguments, or without a target the command "
+                "TARGET is a CTest build directory, a GoogleTest program, or a "
+                "file, folder or node id of Python tests; behind -- are its "
+                "arguments, or without a target the command "
                 "to run as one test.");
   set.AllowPositionals("TARGET", "What to run");
   AddSelection(flags, set);
   AddCtest(flags, set);
+  AddPython(flags, set);
   AddPlace(flags, set);
   AddPolicy(flags, set);
   AddReports(flags, set);

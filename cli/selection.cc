@@ -77,10 +77,22 @@ std::string LastName(const std::string& target) {
 }  // namespace
 
 Selection::Selection(SelectionOptions options, Output output,
-                     std::function<bool()> cancelled)
+                     std::function<bool()> cancelled, ListenerOutput listeners)
     : options_(std::move(options)),
       output_(std::move(output)),
-      cancelled_(std::move(cancelled)) {}
+      cancelled_(std::move(cancelled)),
+      listeners_(std::move(listeners)) {}
+
+void Selection::AddNote(std::string text) {
+  output_(DiscoveryNote{std::move(text)});
+}
+
+void Selection::AddListener(SuiteIndex suite,
+                            std::shared_ptr<ResultListener> listener) {
+  if (listeners_) {
+    listeners_(suites_[Value(suite)].found.spec.name, std::move(listener));
+  }
+}
 
 void Selection::BeginTarget(std::string target) {
   target_key_ = LastName(target);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,9 +36,12 @@ struct SelectionOptions {
 class Selection final : public DiscoverySink {
  public:
   using Output = std::function<void(Found)>;
+  // Takes who wants to hear of the suite of this name.
+  using ListenerOutput =
+      std::function<void(std::string, std::shared_ptr<ResultListener>)>;
   // `cancelled` is asked by runners.
   Selection(SelectionOptions options, Output output,
-            std::function<bool()> cancelled);
+            std::function<bool()> cancelled, ListenerOutput listeners = {});
 
   // What follows is of `target`, as the user wrote it.
   void BeginTarget(std::string target);
@@ -50,6 +54,9 @@ class Selection final : public DiscoverySink {
   SuiteIndex AddSuite(SuiteSpec suite) override;
   void AddTest(TestSpec test) override;
   void AddError(DiscoveryError error) override;
+  void AddNote(std::string text) override;
+  void AddListener(SuiteIndex suite,
+                   std::shared_ptr<ResultListener> listener) override;
   bool cancelled() const override { return cancelled_(); }
 
  private:
@@ -68,6 +75,7 @@ class Selection final : public DiscoverySink {
   const SelectionOptions options_;
   const Output output_;
   const std::function<bool()> cancelled_;
+  const ListenerOutput listeners_;
 
   std::string target_;
   // What shards know the target by: the same however its path is written.

@@ -17,6 +17,7 @@
 #include "worker/ctest/ctest_discoverer.h"
 #include "worker/external/external_discoverer.h"
 #include "worker/gtest/gtest_discoverer.h"
+#include "worker/python/python_discoverer.h"
 
 namespace paceline {
 namespace {
@@ -45,8 +46,9 @@ std::string WhyNobodys(const std::string& path, const struct stat& info) {
   if (S_ISDIR(info.st_mode)) {
     return absl::StrCat(path,
                         " is a directory without a CTestTestfile.cmake, so no "
-                        "CTest build directory. Name the directory that cmake "
-                        "-B was given, after enable_testing().");
+                        "CTest build directory, and without Python tests. Name "
+                        "the directory that cmake -B was given, after "
+                        "enable_testing(), or one with test_*.py.");
   }
   if (!S_ISREG(info.st_mode)) {
     return absl::StrCat(path, " is neither a file nor a directory.");
@@ -71,6 +73,9 @@ std::vector<std::unique_ptr<Discoverer>> AllDiscoverers() {
   std::vector<std::unique_ptr<Discoverer>> all;
   all.push_back(std::make_unique<GtestDiscoverer>());
   all.push_back(std::make_unique<CtestDiscoverer>());
+  for (const char* runner : {"pytest", "unittest", "doctest"}) {
+    all.push_back(std::make_unique<PythonDiscoverer>(runner));
+  }
   all.push_back(std::make_unique<CommandDiscoverer>());
   all.push_back(std::make_unique<ExternalDiscoverer>());
   return all;
@@ -110,7 +115,11 @@ absl::StatusOr<std::vector<ChosenTarget>> ChooseTargets(
   }
   for (const std::string& path : named.paths) {
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0) {
+    // A Python test may be named by its node id, or a module by dots.
+    const bool dotted =
+        asked_for != nullptr &&
+        (asked_for->runner() == "unittest" || asked_for->runner() == "doctest");
+    if (!dotted && stat(FileOfNodeId(path).c_str(), &info) != 0) {
       return Sentence(
           absl::StrCat(path, " cannot be looked at (", std::strerror(errno),
                        "). Check the path, and whether it is built."));

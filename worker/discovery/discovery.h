@@ -6,14 +6,60 @@
 #ifndef PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
 #define PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/base/clock.h"
 #include "common/model/manifest.h"
+#include "common/model/outcome.h"
 
 namespace paceline {
+
+// One attempt, as whoever discovered the test hears of it.
+struct HeardResult {
+  std::string test;
+  Outcome outcome = Outcome::kNotRun;
+  // The test's, where this attempt settled it.
+  std::optional<Verdict> verdict;
+  Duration duration{};
+  std::string message;
+  std::string details;
+  // What the worker sent for the discoverer alone (TestResult::report).
+  std::string report;
+  std::string worker;
+};
+
+// Somebody who stays after discovery, to hear what becomes of its tests: the
+// session that a framework's plugins live in.
+class ResultListener {
+ public:
+  virtual ~ResultListener() = default;
+  // Never waits.
+  virtual void OnResult(HeardResult result) = 0;
+
+  struct End {
+    // For people, at the run's end; may be empty.
+    std::string text;
+    // Not empty: the run is not good, and why.
+    std::string error;
+  };
+  // No result follows. Waits, but not for ever.
+  virtual End Finish(bool interrupted) = 0;
+};
+
+// What Python runners are told.
+struct PythonOptions {
+  // The interpreter; empty: look for it.
+  std::string python;
+  // For the framework, in front of the targets.
+  std::vector<std::string> arguments;
+  // module, class, test or auto.
+  std::string unit = "auto";
+  bool collect_first = false;
+};
 
 // One thing the user asked to run.
 struct Target {
@@ -39,6 +85,9 @@ struct DiscoveryOptions {
   std::vector<std::string> ctest_selection;  // -R … -E … -L … -LE …
   bool ctest_rerun_failed = false;
   std::string ctest_program = "ctest";
+  PythonOptions python;
+  // A run follows: who wants to hear its results may stay.
+  bool keep_listeners = false;
 };
 
 // Receives what is found, in order. All calls come on the discovering thread.
@@ -49,6 +98,12 @@ class DiscoverySink {
   // `test.suite` is one that AddSuite returned.
   virtual void AddTest(TestSpec test) = 0;
   virtual void AddError(DiscoveryError error) = 0;
+  // What people should read, once.
+  virtual void AddNote(std::string /*text*/) {}
+  // `listener` is to hear what becomes of the tests of `suite`. Sinks that run
+  // nothing throw it away.
+  virtual void AddListener(SuiteIndex /*suite*/,
+                           std::shared_ptr<ResultListener> /*listener*/) {}
   // True when the user has had enough: discovery returns soon.
   virtual bool cancelled() const = 0;
 };

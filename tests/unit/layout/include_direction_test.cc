@@ -42,6 +42,8 @@ const std::map<std::string, std::vector<std::string>>& Allowed() {
            {"common/", "worker/protocol/", "worker/discovery/", "worker/lib/"}},
           {"worker/command/",
            {"common/", "worker/protocol/", "worker/discovery/", "worker/lib/"}},
+          {"worker/python/",
+           {"common/", "worker/protocol/", "worker/discovery/", "worker/lib/"}},
           {"agent/", {"common/", "worker/protocol/"}},
           {"coordinator/", {"common/"}},
           {"cli/", {"common/", "worker/", "agent/", "coordinator/"}},
