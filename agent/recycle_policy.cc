@@ -41,6 +41,7 @@ std::optional<std::string> RecyclePolicy::Raise(
     SignalHistory& signal, RecycleSignal kind, absl::string_view suite_name,
     std::uint64_t reading, std::uint64_t configured, absl::string_view when) {
   signal.largest = std::max(signal.largest, reading);
+  signal.raised_from = signal.largest;
   signal.fresh_over = 0;
   // At least one, so that a raised ceiling is never the reading itself.
   const std::uint64_t quarter = std::max<std::uint64_t>(configured / 4, 1);
@@ -97,6 +98,8 @@ std::optional<std::string> RecyclePolicy::LookAtFresh(
   }
   if (*reading < signal.raised.value_or(*configured)) {
     signal.fresh_over = 0;
+    // What only one of them held says nothing of the suite.
+    signal.largest = signal.raised_from;
     return std::nullopt;
   }
   signal.largest = std::max(signal.largest, *reading);

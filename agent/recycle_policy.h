@@ -43,6 +43,8 @@ struct SignalHistory {
   // unit.
   std::uint32_t fresh_over = 0;
   std::uint64_t largest = 0;
+  // The reading that `raised` was made from.
+  std::uint64_t raised_from = 0;
   bool said = false;
 };
 

@@ -166,9 +166,15 @@ WorkerHealth AddTree(WorkerHealth base, const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {
     const WorkerHealth health = ReadHealth(pid);
     Add(health.rss_bytes, base.rss_bytes);
-    Add(health.peak_rss_bytes, base.peak_rss_bytes);
     Add(health.open_fds, base.open_fds);
     Add(health.threads, base.threads);
+    if (base.peak_rss_bytes.has_value()) {
+      *base.peak_rss_bytes =
+          std::max(*base.peak_rss_bytes, health.peak_rss_bytes.value_or(0));
+    }
+  }
+  if (base.peak_rss_bytes.has_value() && base.rss_bytes.has_value()) {
+    *base.peak_rss_bytes = std::max(*base.peak_rss_bytes, *base.rss_bytes);
   }
   return base;
 }

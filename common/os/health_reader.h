@@ -27,7 +27,8 @@ WorkerHealth ReadOwnHealth();
 WorkerHealth ReadHealth(pid_t pid);
 
 // The sum over `base` and the processes in `pids`; a reading absent in `base`
-// stays absent.
+// stays absent. Peaks are of different moments and are not summed: the largest
+// of them, or what all hold now if that is more.
 WorkerHealth AddTree(WorkerHealth base, const std::vector<pid_t>& pids);
 
 // Asks the kernel to start VmHWM of this process anew; false where it cannot.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/base/status_macros.h"
 #include "worker/discovery/run_listing.h"
 
 namespace paceline {
@@ -30,29 +31,34 @@ class Listing {
       if (end == absl::string_view::npos) {
         break;
       }
-      Add();
+      PACELINE_RETURN_IF_ERROR(Add());
       chunk.remove_prefix(end + 1);
     }
     return absl::OkStatus();
   }
 
   // The last line may lack its end.
-  void Finish() { Add(); }
+  absl::Status Finish() { return Add(); }
 
  private:
-  void Add() {
+  absl::Status Add() {
     if (!line_.empty()) {
       TestSpec test;
       test.suite = suite_;
       if (const std::size_t tab = line_.find('\t'); tab != std::string::npos) {
         test.scope = line_.substr(0, tab);
         test.name = line_.substr(tab + 1);
+        if (test.name.empty()) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "its line for scope ", test.scope, " names no test"));
+        }
       } else {
         test.name = line_;
       }
       sink_.AddTest(std::move(test));
     }
     line_.clear();
+    return absl::OkStatus();
   }
 
   SuiteIndex suite_;
@@ -104,7 +110,11 @@ void ExternalDiscoverer::Discover(const Target& target,
                       " --paceline-list` failed: ", end.status().message()));
     return;
   }
-  listing.Finish();
+  if (const absl::Status last = listing.Finish(); !last.ok()) {
+    fail(absl::StrCat("`", target.path,
+                      " --paceline-list` failed: ", last.message()));
+    return;
+  }
   if (!end->status.exited() || end->status.exit_code() != 0) {
     fail(absl::StrCat("`", target.path, " --paceline-list` ended with ",
                       Describe(end->status),

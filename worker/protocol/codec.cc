@@ -16,7 +16,8 @@ namespace {
 // The values of the key "type", in the order of the variants' alternatives.
 constexpr auto kFromWorkerTypes = std::to_array<absl::string_view>(
     {"hello", "suite_refused", "test_started", "test_deadline", "test_finished",
-     "unit_finished", "template_ready", "forked", "fork_failed", "leaving"});
+     "unit_finished", "processes_kept", "template_ready", "forked",
+     "fork_failed", "leaving"});
 static_assert(kFromWorkerTypes.size() == std::variant_size_v<FromWorker>);
 constexpr auto kToWorkerTypes = std::to_array<absl::string_view>(
     {"suite", "run_unit", "stop", "shutdown", "fork", "serve"});

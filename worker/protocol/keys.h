@@ -108,6 +108,12 @@ auto WorkerKeys(M& m) {
               Optional("extras", m.extras, ArrayOf(kMap, kMaxEntries)));
 }
 
+template <Like<WorkerProcessesKept> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("pids", m.pids, ArrayOf(kNumber, kMaxKept)));
+}
+
 template <Like<WorkerTemplateReady> M>
 auto WorkerKeys(M& m) {
   return Keys(Required("forkable", m.forkable, kSwitch),
@@ -147,7 +153,8 @@ auto WorkerKeys(M& m) {
       Optional("working_directory", m.spec.working_directory, kPath),
       Optional("scopes_share_setup", m.spec.scopes_share_setup, kSwitch),
       Optional("options", m.spec.options, kOpaque),
-      Defaulted("output_limit", m.output_limit, kNumber));
+      Defaulted("output_limit", m.output_limit, kNumber),
+      Optional("kill_grace", m.kill_grace, kTime));
 }
 
 template <Like<WorkerRunUnit> M>

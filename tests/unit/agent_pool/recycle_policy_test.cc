@@ -96,6 +96,19 @@ TEST(RecyclePolicyTest, AFreshWorkerBelowItsCeilingBreaksTheRow) {
   EXPECT_EQ(policy.LimitsOf(Key(1, 0)).max_rss_bytes, 100 * kMiB);
 }
 
+TEST(RecyclePolicyTest, WhatOneWorkerHeldBeforeTheRowRaisesNoCeiling) {
+  RecyclePolicy policy(Memory(100 * kMiB), kNoCap);
+  const auto unit_end = [&policy](std::uint64_t rss) {
+    policy.OnUnitEnd(kStart, Key(1, 0), "leaky", Rss(rss), kYoung,
+                     /*first_unit=*/true);
+  };
+  unit_end(5000 * kMiB);
+  unit_end(50 * kMiB);
+  unit_end(110 * kMiB);
+  unit_end(120 * kMiB);
+  EXPECT_EQ(policy.LimitsOf(Key(1, 0)).max_rss_bytes, 145 * kMiB);
+}
+
 TEST(RecyclePolicyTest, WorkersThatServedBeforeNeverRaiseACeiling) {
   RecyclePolicy policy(Memory(100 * kMiB), kNoCap);
   for (int i = 0; i < 5; ++i) {

@@ -73,6 +73,13 @@ TEST_F(ExternalDiscovererTest, AListingThatFailsIsANamedError) {
   EXPECT_THAT(sink_.errors[0].message, HasSubstr("broken"));
 }
 
+TEST_F(ExternalDiscovererTest, ALineWithAScopeAndNoNameIsANamedError) {
+  Discover("printf 'Scope\\t\\n'");
+  ASSERT_THAT(sink_.errors, SizeIs(1));
+  EXPECT_THAT(sink_.errors[0].message, HasSubstr("names no test"));
+  EXPECT_THAT(sink_.tests, IsEmpty());
+}
+
 TEST_F(ExternalDiscovererTest, AnEndlessLineIsRefused) {
   Discover("yes | tr -d '\\n'");
   ASSERT_THAT(sink_.errors, SizeIs(1));

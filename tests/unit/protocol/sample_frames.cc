@@ -51,6 +51,7 @@ std::vector<FromWorker> SamplesFromWorker() {
                          "tear-down failed",
                          SampleHealth(),
                          {{"foo_test: environment", SampleResult()}}},
+      WorkerProcessesKept{8, {4321, 4322}},
       WorkerTemplateReady{true, "why"},
       WorkerForked{9, 4322},
       WorkerForkFailed{9, "no more processes"},
