@@ -8,7 +8,10 @@
 #define PACELINE_AGENT_POOL_EFFECTS_H_
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -31,6 +34,9 @@ struct WorkerLaunch {
   std::string working_directory;
   // It is the subreaper of what its tests leave, as ours are.
   bool reaps = false;
+  // Where the suite forks: whose suite it is, and what a template is told.
+  std::optional<std::pair<RunId, SuiteIndex>> forks;
+  std::shared_ptr<const SuiteSpec> suite;
 
   friend bool operator==(const WorkerLaunch&, const WorkerLaunch&) = default;
 };

@@ -1,12 +1,17 @@
 #include "agent/pool_thread.h"
 
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -16,6 +21,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "agent/template_set.h"
 #include "agent/unit_directories.h"
 #include "agent/warden_client.h"
 #include "agent/worker_launch.h"
@@ -65,6 +71,31 @@ std::size_t BytesOf(const PoolEvent& event) {
   return extra == nullptr ? 0 : BytesOf(extra->extra.result);
 }
 
+// Sends all of `frame`, with `fds` on its first byte.
+absl::Status SendWithDescriptors(int socket, absl::string_view frame,
+                                 const std::array<int, 2>& fds) {
+  iovec data{const_cast<char*>(frame.data()), frame.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fds);
+  std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  // A few hundred bytes: a socket that takes only some of them is not read.
+  return sent == static_cast<ssize_t>(frame.size())
+             ? absl::OkStatus()
+             : absl::UnavailableError("its socket is full or closed");
+}
+
 }  // namespace
 
 struct PoolThread::Impl : public PoolEffects {
@@ -81,6 +112,16 @@ struct PoolThread::Impl : public PoolEffects {
     std::uint64_t dropped = 0;
     std::uint64_t before_words = 0;
     bool broken = false;  // its bytes are no messages
+    // Who it is to the warden; not the worker's own number where a template
+    // was started under that.
+    WorkerId warden_id{};
+    // The smallest that no other worker has; suites number ports and databases
+    // by it.
+    std::uint32_t number = 0;
+    // Asked of a template, and not answered yet.
+    std::optional<std::uint64_t> fork_request;
+    // To be sent when its pid is known.
+    int signal_later = 0;
   };
 
   Impl(const AgentOptions& agent_options, std::function<void()> notify_session)
@@ -149,13 +190,16 @@ struct PoolThread::Impl : public PoolEffects {
       TakeCommands(now);
       TakeDescriptions(now);
       pool.OnTick(now);
+      EndTemplates(now);
       TellFailedSpawns(now);
       FlushWarden();
       Throttle();
       if (std::exchange(news, false)) {
         notify();
       }
-      Instant until = failed_spawns.empty() ? now + kTurnInterval : now;
+      Instant until = failed_spawns.empty() && never_started.empty()
+                          ? now + kTurnInterval
+                          : now;
       if (const auto due = pool.next_deadline();
           due.has_value() && *due < until) {
         until = *due;
@@ -179,6 +223,14 @@ struct PoolThread::Impl : public PoolEffects {
     }
     for (const PoolCommand& command : taken) {
       pool.OnCommand(now, command);
+      if (const auto* over = std::get_if<PoolRunOver>(&command)) {
+        for (const WorkerId id : templates.OnRunOver(over->run)) {
+          Send(TemplateProcess(id), WorkerShutdown{});
+          CloseWorker(TemplateProcess(id));
+          leaving_templates.emplace(TemplateProcess(id),
+                                    now + options.kill_grace);
+        }
+      }
     }
   }
 
@@ -198,6 +250,13 @@ struct PoolThread::Impl : public PoolEffects {
       const auto [worker, status] = std::move(failed_spawns.back());
       failed_spawns.pop_back();
       pool.OnSpawnFailed(now, worker, status);
+    }
+    while (!never_started.empty()) {
+      const WorkerId worker = never_started.back();
+      never_started.pop_back();
+      WorkerDeath death;
+      death.reason = "it was ended before it was forked";
+      pool.OnWorkerExited(now, worker, death);
     }
   }
 
@@ -233,11 +292,11 @@ struct PoolThread::Impl : public PoolEffects {
   }
 
   void Watch(const Process& process) {
-    std::uint32_t wanted = Interest();
+    std::uint32_t interest = Interest();
     if (!process.unsent.empty()) {
-      wanted |= EPOLLOUT;
+      interest |= EPOLLOUT;
     }
-    loop->Modify(process.socket.get(), wanted).IgnoreError();
+    loop->Modify(process.socket.get(), interest).IgnoreError();
   }
 
   // ---- the warden ----------------------------------------------------------
@@ -274,7 +333,11 @@ struct PoolThread::Impl : public PoolEffects {
   }
 
   void OnReply(const WardenReply& reply) {
-    const WorkerId worker{reply.worker};
+    const auto known = by_warden_id.find(WorkerId{reply.worker});
+    if (known == by_warden_id.end()) {
+      return;  // dropped meanwhile
+    }
+    const WorkerId worker = known->second;
     switch (reply.kind) {
       case WardenReplyKind::kSpawned:
         if (const auto it = processes.find(worker); it != processes.end()) {
@@ -283,6 +346,7 @@ struct PoolThread::Impl : public PoolEffects {
         return;
       case WardenReplyKind::kSpawnFailed:
         Drop(worker);
+        FollowTemplates(templates.OnPlain(worker));
         pool.OnSpawnFailed(
             clock.Now(), worker,
             absl::Status(static_cast<absl::StatusCode>(reply.code),
@@ -312,6 +376,11 @@ struct PoolThread::Impl : public PoolEffects {
         death.dropped_output = left->second.dropped;
       }
     }
+    if (IsTemplateProcess(worker)) {
+      OnTemplateExit(worker, death);
+      return;
+    }
+    FollowTemplates(templates.OnPlain(worker));
     pool.OnWorkerExited(clock.Now(), worker, death);
     Drop(worker);
   }
@@ -354,7 +423,9 @@ struct PoolThread::Impl : public PoolEffects {
     }
     if (n == 0) {
       CloseSocket(it->second);
-      pool.OnWorkerClosed(clock.Now(), worker);
+      if (!IsTemplateProcess(worker)) {
+        pool.OnWorkerClosed(clock.Now(), worker);
+      }
       return false;
     }
     if (it->second.broken) {
@@ -375,7 +446,11 @@ struct PoolThread::Impl : public PoolEffects {
           if (std::holds_alternative<WorkerTestStarted>(*message)) {
             ForgetOlderOutput(it->second);
           }
-          pool.OnWorkerMessage(clock.Now(), worker, *std::move(message));
+          if (!TakeTemplateMessage(worker, *message)) {
+            pool.OnWorkerMessage(clock.Now(), worker, *std::move(message));
+          } else if (!processes.contains(worker)) {
+            return false;  // known by another number now
+          }
         }
       }
       // The pool may have closed this worker, or started others.
@@ -385,7 +460,14 @@ struct PoolThread::Impl : public PoolEffects {
       }
       if (!status.ok()) {
         it->second.broken = true;
-        pool.OnProtocolError(clock.Now(), worker, status);
+        if (IsTemplateProcess(worker)) {
+          Log(LogLevel::kError,
+              absl::StrCat("a template broke the protocol reason=\"",
+                           status.message(), "\""));
+          SignalTree(worker, SIGKILL);
+        } else {
+          pool.OnProtocolError(clock.Now(), worker, status);
+        }
         return true;
       }
     }
@@ -476,27 +558,44 @@ struct PoolThread::Impl : public PoolEffects {
     if (it->second.output.valid()) {
       loop->Remove(it->second.output.get());
     }
+    by_warden_id.erase(it->second.warden_id);
     processes.erase(it);
   }
 
-  absl::Status TrySpawn(WorkerId worker, const WorkerLaunch& launch) {
-    if (warden == nullptr) {
-      PACELINE_RETURN_IF_ERROR(StartWarden());
-    }
+  // The ends of a new worker's socket and output.
+  struct Ends {
+    Fd socket;
+    Fd output;
+  };
+
+  // Makes room for a worker that the warden knows as `warden_id`; what the
+  // worker gets comes back.
+  absl::StatusOr<Ends> AddProcess(WorkerId worker, WorkerId warden_id) {
     PACELINE_ASSIGN_OR_RETURN(auto socket, MakeSocketPair());
     PACELINE_ASSIGN_OR_RETURN(auto output, MakePipe());
     PACELINE_RETURN_IF_ERROR(SetNonBlocking(socket.first.get()));
     PACELINE_RETURN_IF_ERROR(SetNonBlocking(output.first.get()));
-    PACELINE_RETURN_IF_ERROR(
-        warden->Spawn(worker, launch, WorkerIdValue(worker, instance),
-                      std::move(socket.second), std::move(output.second)));
+    const std::uint32_t number = FreeNumber();
     Process& process = processes[worker];
     process.socket = std::move(socket.first);
     process.output = std::move(output.first);
-    PACELINE_RETURN_IF_ERROR(loop->Add(process.socket.get(), Interest(),
-                                       [this, worker](std::uint32_t ready) {
-                                         OnSocketEvents(worker, ready);
-                                       }));
+    process.warden_id = warden_id;
+    process.number = number;
+    by_warden_id[warden_id] = worker;
+    PACELINE_RETURN_IF_ERROR(WatchProcess(worker, process));
+    return Ends{std::move(socket.second), std::move(output.second)};
+  }
+
+  absl::Status WatchProcess(WorkerId worker, const Process& process) {
+    if (process.socket.valid()) {
+      PACELINE_RETURN_IF_ERROR(loop->Add(process.socket.get(), Interest(),
+                                         [this, worker](std::uint32_t ready) {
+                                           OnSocketEvents(worker, ready);
+                                         }));
+    }
+    if (!process.output.valid()) {
+      return absl::OkStatus();
+    }
     return loop->Add(
         process.output.get(), EPOLLIN, [this, worker](std::uint32_t) {
           for (int i = 0; i < kReadsPerTurn && ReadOutput(worker); ++i) {
@@ -504,14 +603,277 @@ struct PoolThread::Impl : public PoolEffects {
         });
   }
 
-  // ---- PoolEffects ---------------------------------------------------------
+  std::uint32_t FreeNumber() const {
+    std::vector<std::uint32_t> taken;
+    for (const auto& [worker, process] : processes) {
+      if (!IsTemplateProcess(worker)) {
+        taken.push_back(process.number);
+      }
+    }
+    std::sort(taken.begin(), taken.end());
+    std::uint32_t number = 0;
+    for (const std::uint32_t one : taken) {
+      number += one == number ? 1 : 0;
+    }
+    return number;
+  }
 
-  void Spawn(WorkerId worker, const WorkerLaunch& launch) override {
-    const absl::Status status = TrySpawn(worker, launch);
+  absl::Status TrySpawn(WorkerId worker, WorkerLaunch launch, bool may_serve) {
+    if (warden == nullptr) {
+      PACELINE_RETURN_IF_ERROR(StartWarden());
+    }
+    PACELINE_ASSIGN_OR_RETURN(Ends ends, AddProcess(worker, worker));
+    std::string mark = WorkerIdValue(worker, instance);
+    if (may_serve) {
+      // Workers that it forks have marks of their own.
+      mark = absl::StrCat(Value(worker), "t.", instance);
+    }
+    ApplyEdits(
+        {{kWorkerIdVariable, mark},
+         {kWorkerNumberVariable, absl::StrCat(processes.at(worker).number)},
+         {kSlotsVariable, absl::StrCat(options.slots)},
+         {kTemplateVariable, may_serve ? "1" : "0"}},
+        launch.env);
+    return warden->Spawn(worker, launch, mark, std::move(ends.socket),
+                         std::move(ends.output));
+  }
+
+  void StartFresh(WorkerId worker, const WorkerLaunch& launch, bool may_serve) {
+    const absl::Status status = TrySpawn(worker, launch, may_serve);
     if (!status.ok()) {
       // Not from within the pool's own call.
       Drop(worker);
       failed_spawns.emplace_back(worker, status);
+    }
+  }
+
+  // ---- templates -----------------------------------------------------------
+
+  // A template is in `processes` under a number of its own, since the worker
+  // that was asked for under its first one is forked of it.
+  static constexpr std::uint32_t kTemplateBit = 0x4000'0000;
+  static constexpr std::uint32_t kForkedBit = 0x8000'0000;
+  static WorkerId TemplateProcess(WorkerId id) {
+    return WorkerId{Value(id) | kTemplateBit};
+  }
+  static bool IsTemplateProcess(WorkerId id) {
+    return (Value(id) & kTemplateBit) != 0;
+  }
+  static WorkerId TemplateOf(WorkerId process) {
+    return WorkerId{Value(process) & ~kTemplateBit};
+  }
+
+  // Gives a process another number.
+  void Rename(WorkerId from, WorkerId to) {
+    auto node = processes.extract(from);
+    Process& process = node.mapped();
+    if (process.socket.valid()) {
+      loop->Remove(process.socket.get());
+    }
+    if (process.output.valid()) {
+      loop->Remove(process.output.get());
+    }
+    by_warden_id[process.warden_id] = to;
+    node.key() = to;
+    const auto inserted = processes.insert(std::move(node));
+    WatchProcess(to, inserted.position->second).IgnoreError();
+  }
+
+  // Whether `message` was about templates, and so is nothing for the pool.
+  bool TakeTemplateMessage(WorkerId id, const FromWorker& message) {
+    if (const auto* hello = std::get_if<WorkerHello>(&message);
+        hello != nullptr && !IsTemplateProcess(id)) {
+      if (!hello->is_template) {
+        wanted.erase(id);
+        FollowTemplates(templates.OnPlain(id));
+        return false;
+      }
+      const auto launch = wanted.find(id);
+      if (launch == wanted.end() || !templates.OnTemplateHello(id)) {
+        return false;
+      }
+      const WorkerId process = TemplateProcess(id);
+      Rename(id, process);
+      WorkerSuite suite;
+      suite.request = 1;
+      suite.spec = *launch->second.suite;
+      suite.output_limit = options.output_limit;
+      Send(process, suite);
+      return true;
+    }
+    if (!IsTemplateProcess(id)) {
+      return false;
+    }
+    const WorkerId base = TemplateOf(id);
+    if (const auto* ready = std::get_if<WorkerTemplateReady>(&message)) {
+      if (!ready->forkable) {
+        Log(LogLevel::kInfo,
+            absl::StrCat("workers are started fresh, not forked reason=\"",
+                         ready->message, "\""));
+      }
+      FollowTemplates(templates.OnReady(base, ready->forkable));
+    } else if (std::holds_alternative<WorkerSuiteRefused>(message)) {
+      // As a worker it refuses the suite again, where that is answered.
+      FollowTemplates(templates.OnReady(base, /*forkable=*/false));
+    } else if (const auto* forked = std::get_if<WorkerForked>(&message)) {
+      OnForked(*forked);
+    } else if (const auto* failed = std::get_if<WorkerForkFailed>(&message)) {
+      Log(LogLevel::kWarning,
+          absl::StrCat("a template cannot fork; starting a worker fresh "
+                       "reason=\"",
+                       failed->message, "\""));
+      if (const auto worker = FindFork(failed->request)) {
+        Drop(*worker);
+        StartWanted(*worker);
+      }
+    }
+    return true;
+  }
+
+  std::optional<WorkerId> FindFork(std::uint64_t request) const {
+    for (const auto& [worker, process] : processes) {
+      if (process.fork_request == request) {
+        return worker;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void OnForked(const WorkerForked& forked) {
+    const std::optional<WorkerId> worker = FindFork(forked.request);
+    if (!worker.has_value() || warden == nullptr) {
+      return;
+    }
+    Process& process = processes.at(*worker);
+    process.fork_request.reset();
+    process.pid = static_cast<pid_t>(forked.pid);
+    warden->WatchForked(process.warden_id, process.pid,
+                        WorkerIdValue(*worker, instance));
+    if (process.signal_later != 0) {
+      warden->Signal(process.warden_id, process.signal_later);
+    }
+  }
+
+  void FollowTemplates(const TemplateSet::Next& next) {
+    for (const WorkerId worker : next.fork) {
+      Fork(worker);
+    }
+    if (next.serve.has_value()) {
+      Rename(TemplateProcess(*next.serve), *next.serve);
+      Send(*next.serve, WorkerServe{});
+    }
+    for (const WorkerId worker : next.fresh) {
+      StartWanted(worker);
+    }
+  }
+
+  // Starts what waited for a template and gets none.
+  void StartWanted(WorkerId worker) {
+    const auto launch = wanted.find(worker);
+    if (launch != wanted.end()) {
+      StartFresh(worker, launch->second, /*may_serve=*/false);
+    }
+  }
+
+  void Fork(WorkerId worker) {
+    const auto launch = wanted.find(worker);
+    if (launch == wanted.end()) {
+      return;
+    }
+    const absl::Status status = TryFork(worker, *launch->second.forks);
+    if (!status.ok()) {
+      Log(LogLevel::kWarning,
+          absl::StrCat("a template takes no request; starting a worker fresh "
+                       "reason=\"",
+                       status.message(), "\""));
+      Drop(worker);
+      StartWanted(worker);
+    }
+  }
+
+  absl::Status TryFork(WorkerId worker, const TemplateSet::Key& key) {
+    const auto of = processes.find(TemplateProcess(templates.TemplateOf(key)));
+    if (of == processes.end() || !of->second.socket.valid() ||
+        !of->second.unsent.empty()) {
+      return absl::UnavailableError("it is gone, or does not read");
+    }
+    const int socket = of->second.socket.get();
+    PACELINE_ASSIGN_OR_RETURN(
+        Ends ends, AddProcess(worker, WorkerId{Value(worker) | kForkedBit}));
+    Process& process = processes.at(worker);
+    process.fork_request = ++last_fork_request;
+    WorkerFork fork;
+    fork.request = last_fork_request;
+    fork.worker = WorkerIdValue(worker, instance);
+    fork.number = process.number;
+    std::string frame;
+    AppendFrame(fork, frame);
+    return SendWithDescriptors(socket, frame,
+                               {ends.socket.get(), ends.output.get()});
+  }
+
+  void OnTemplateExit(WorkerId process, const WorkerDeath& death) {
+    const bool leaving = leaving_templates.erase(process) > 0;
+    if (!leaving) {
+      Log(LogLevel::kWarning,
+          absl::StrCat(
+              "a template has ended how=\"",
+              death.status.has_value() ? ::paceline::Describe(*death.status) : death.reason,
+              "\" last_output=\"", death.last_output, "\""));
+    }
+    Drop(process);
+    // What it was asked for and has not told of may be there or not: what is
+    // there is nobody's, and ended as such.
+    std::vector<WorkerId> untold;
+    for (const auto& [worker, one] : processes) {
+      if (one.fork_request.has_value()) {
+        untold.push_back(worker);
+      }
+    }
+    const TemplateSet::Next next = templates.OnGone(TemplateOf(process));
+    for (const WorkerId worker : untold) {
+      if (wanted.contains(worker)) {
+        Drop(worker);
+        StartWanted(worker);
+      } else {
+        WorkerDeath lost;
+        lost.reason = "the template that forked it was killed";
+        OnExit(worker, std::move(lost));
+      }
+    }
+    FollowTemplates(next);
+  }
+
+  // Kills templates of runs that are over and that have not left in time.
+  void EndTemplates(Instant now) {
+    for (auto& [process, deadline] : leaving_templates) {
+      if (now >= deadline) {
+        SignalTree(process, SIGKILL);
+        deadline = now + options.kill_grace;
+      }
+    }
+  }
+
+  // ---- PoolEffects ---------------------------------------------------------
+
+  void Spawn(WorkerId worker, const WorkerLaunch& launch) override {
+    if (!launch.forks.has_value()) {
+      StartFresh(worker, launch, /*may_serve=*/false);
+      return;
+    }
+    wanted.emplace(worker, launch);
+    switch (templates.OnWanted(worker, *launch.forks)) {
+      case TemplateSet::Way::kFresh:
+        StartFresh(worker, launch, /*may_serve=*/false);
+        break;
+      case TemplateSet::Way::kMayServe:
+        StartFresh(worker, launch, /*may_serve=*/true);
+        break;
+      case TemplateSet::Way::kFork:
+        Fork(worker);
+        break;
+      case TemplateSet::Way::kWait:
+        break;
     }
   }
 
@@ -535,8 +897,21 @@ struct PoolThread::Impl : public PoolEffects {
   }
 
   void SignalTree(WorkerId worker, int signal) override {
-    if (warden != nullptr) {
-      warden->Signal(worker, signal);
+    const auto it = processes.find(worker);
+    if (it == processes.end()) {
+      GiveUpWanted(worker);
+    } else if (it->second.fork_request.has_value()) {
+      it->second.signal_later = signal;
+    } else if (warden != nullptr) {
+      warden->Signal(it->second.warden_id, signal);
+    }
+  }
+
+  // `worker` waits for a template, and is not wanted any more.
+  void GiveUpWanted(WorkerId worker) {
+    if (wanted.erase(worker) > 0) {
+      templates.OnDropped(worker);
+      never_started.push_back(worker);
     }
   }
 
@@ -577,6 +952,7 @@ struct PoolThread::Impl : public PoolEffects {
   void CloseWorker(WorkerId worker) override {
     const auto it = processes.find(worker);
     if (it == processes.end()) {
+      GiveUpWanted(worker);
       return;
     }
     // Its last words are still read; ours end here.
@@ -612,9 +988,14 @@ struct PoolThread::Impl : public PoolEffects {
       const auto pid = static_cast<pid_t>(number);
       if (const auto start = StartTime(pid); pid > 0 && start.has_value()) {
         kept[pid] = *start;
-        warden->Keep(worker, it->second, pid);
+        warden->Keep(WardenIdOf(worker), it->second, pid);
       }
     }
+  }
+
+  WorkerId WardenIdOf(WorkerId worker) const {
+    const auto it = processes.find(worker);
+    return it == processes.end() ? worker : it->second.warden_id;
   }
 
   void EndKept(const RunId& run) override {
@@ -669,6 +1050,14 @@ struct PoolThread::Impl : public PoolEffects {
   std::unique_ptr<UnitDirectories> directories;
   std::unique_ptr<WardenClient> warden;
   absl::btree_map<WorkerId, Process> processes;
+  absl::btree_map<WorkerId, WorkerId> by_warden_id;
+  TemplateSet templates;
+  // How to start those that may be forked and have not said hello.
+  absl::btree_map<WorkerId, WorkerLaunch> wanted;
+  std::vector<WorkerId> never_started;
+  // Templates of runs that are over, and when they are killed.
+  absl::btree_map<WorkerId, Instant> leaving_templates;
+  std::uint64_t last_fork_request = 0;
   std::vector<char> buffer = std::vector<char>(kReadBytes);
   std::vector<std::pair<WorkerId, absl::Status>> failed_spawns;
   // What outlives its worker, and since when it runs: the pid alone may be

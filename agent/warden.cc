@@ -31,6 +31,7 @@ namespace paceline {
 namespace {
 
 constexpr std::size_t kMaxPassed = 3;
+constexpr std::size_t kMaxUnknownEnds = 256;
 // Between two looks at what is to die.
 constexpr long kFirstPauseMs = 20;
 constexpr long kLongestPauseMs = 900;
@@ -149,6 +150,10 @@ bool Warden::ServeRequest() {
         SignalWorker(it->second, request.signal);
       }
       break;
+    case WardenRequestKind::kWatch:
+      request.mark[sizeof request.mark - 1] = '\0';
+      WatchForked(request);
+      break;
     case WardenRequestKind::kKeep:
       Keep(request);
       break;
@@ -195,6 +200,35 @@ void Warden::SpawnWorker(const WardenRequest& request, const Fd& strings,
   worker.start = StartTime(child->pid).value_or(0);
   workers_[request.worker] = std::move(worker);
   Reply(reply);
+}
+
+void Warden::WatchForked(const WardenRequest& request) {
+  WardenReply reply;
+  reply.kind = WardenReplyKind::kExited;
+  reply.worker = request.worker;
+  reply.pid = request.pid;
+  for (const auto& [pid, status] : unknown_ends_) {
+    if (pid == request.pid) {
+      reply.status = status;
+      Reply(reply);
+      return;
+    }
+  }
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(request.pid), &info,
+             WEXITED | WNOHANG | WNOWAIT) != 0) {
+    // No child of ours, so nothing that could be watched.
+    reply.status = SIGKILL;
+    Reply(reply);
+    return;
+  }
+  Worker worker;
+  worker.pid = request.pid;
+  worker.mark = request.mark;
+  worker.start = StartTime(request.pid).value_or(0);
+  workers_[request.worker] = std::move(worker);
+  // Its end may have been signalled while it was nobody's.
+  Reap();
 }
 
 void Warden::Refuse(const absl::Status& status, WardenReply reply) const {
@@ -292,7 +326,12 @@ void Warden::Reap() {
         workers_.begin(), workers_.end(),
         [pid](const auto& entry) { return entry.second.pid == pid; });
     if (it == workers_.end()) {
-      continue;  // something that a worker left
+      // Something that a worker left, most likely.
+      unknown_ends_.emplace_back(pid, status);
+      if (unknown_ends_.size() > kMaxUnknownEnds) {
+        unknown_ends_.pop_front();
+      }
+      continue;
     }
     WardenReply& reply = ended.emplace_back();
     reply.kind = WardenReplyKind::kExited;

@@ -17,7 +17,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -56,6 +58,7 @@ class Warden {
   void SpawnWorker(const WardenRequest& request, const Fd& strings, Fd socket,
                    Fd output);
   void SignalWorker(const Worker& worker, int signal) const;
+  void WatchForked(const WardenRequest& request);
   void Keep(const WardenRequest& request);
   void EndKept(std::uint32_t run);
   SparedPids Spared() const;
@@ -74,6 +77,9 @@ class Warden {
   Fd socket_;
   absl::btree_map<std::uint32_t, Worker> workers_;
   absl::btree_map<pid_t, Kept> kept_;
+  // Children that ended and were nobody's: a forked worker may end before the
+  // agent has told us of it.
+  std::deque<std::pair<pid_t, int>> unknown_ends_;
 };
 
 }  // namespace paceline

@@ -133,6 +133,17 @@ void WardenClient::Signal(WorkerId worker, int signal) {
   Send(request, {});
 }
 
+void WardenClient::WatchForked(WorkerId worker, pid_t pid,
+                               absl::string_view mark) {
+  WardenRequest request;
+  request.kind = WardenRequestKind::kWatch;
+  request.worker = Value(worker);
+  request.pid = pid;
+  PACELINE_CHECK(mark.size() < sizeof request.mark);
+  std::memcpy(request.mark, mark.data(), mark.size());
+  Send(request, {});
+}
+
 void WardenClient::Keep(WorkerId worker, std::uint32_t run, pid_t pid) {
   WardenRequest request;
   request.kind = WardenRequestKind::kKeep;

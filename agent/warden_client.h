@@ -43,6 +43,8 @@ class WardenClient {
   absl::Status Spawn(WorkerId worker, const WorkerLaunch& launch,
                      absl::string_view mark, Fd socket, Fd output);
   void Signal(WorkerId worker, int signal);
+  // `pid`, which a template has forked, is `worker`.
+  void WatchForked(WorkerId worker, pid_t pid, absl::string_view mark);
   // `pid` below `worker` outlives it, until EndKept.
   void Keep(WorkerId worker, std::uint32_t run, pid_t pid);
   void EndKept(std::uint32_t run);

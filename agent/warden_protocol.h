@@ -27,6 +27,9 @@ enum class WardenRequestKind : std::uint32_t {
   kKeep = 3,
   // What was kept for `run` is ended.
   kEndKept = 4,
+  // `pid`, a child of the warden that a template forked, is a worker from now
+  // on, known by `mark`.
+  kWatch = 5,
 };
 
 struct WardenRequest {
@@ -42,6 +45,8 @@ struct WardenRequest {
   // kKeep, kEndKept; the agent's number for it.
   std::uint32_t run = 0;
   pid_t pid = 0;
+  // kWatch, NUL-terminated.
+  char mark[64] = {};
 };
 
 enum class WardenReplyKind : std::uint32_t {

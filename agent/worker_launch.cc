@@ -17,7 +17,8 @@ WorkerLaunch MakeWorkerLaunch(const SuiteSpec& suite, WorkerId worker,
   WorkerLaunch launch;
   if (suite.worker.empty()) {
     launch.argv = {program, "worker", suite.runner};
-    launch.reaps = true;
+    // A program that can fork workers is not one of our own runners' loops.
+    launch.reaps = !suite.forks;
   } else {
     launch.argv = suite.worker;
   }

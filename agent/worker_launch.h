@@ -16,6 +16,12 @@ namespace paceline {
 // behind: "17.3f9a1c2e", the worker's number and its agent's instance. Unique
 // on the host, so that a test may name a database after it.
 inline constexpr char kWorkerIdVariable[] = "PACELINE_WORKER_ID";
+// The smallest number, from 0, that no other living worker of the agent has.
+inline constexpr char kWorkerNumberVariable[] = "PACELINE_WORKER_NUMBER";
+// How many workers the agent has room for.
+inline constexpr char kSlotsVariable[] = "PACELINE_SLOTS";
+// "1" in a process that may be a template.
+inline constexpr char kTemplateVariable[] = "PACELINE_WORKER_TEMPLATE";
 
 std::string WorkerIdValue(WorkerId worker, absl::string_view instance);
 

@@ -231,8 +231,13 @@ WorkerPool::Worker& WorkerPool::SpawnWorker(
   worker.idle_since = now;
   worker.deadline = now + parameters_.hello_bound;
   workers_[id] = std::move(owned);
-  effects_.Spawn(id, MakeWorkerLaunch(*worker.suite, id, parameters_.program,
-                                      parameters_.env, parameters_.instance));
+  WorkerLaunch launch = MakeWorkerLaunch(*worker.suite, id, parameters_.program,
+                                         parameters_.env, parameters_.instance);
+  if (worker.suite->forks) {
+    launch.forks = {key.run, key.suite};
+    launch.suite = worker.suite;
+  }
+  effects_.Spawn(id, launch);
   return worker;
 }
 

@@ -223,6 +223,7 @@ class WorkerPool {
   void OnHello(Instant now, Worker& worker, const WorkerHello& message);
   void OnRefused(Instant now, Worker& worker,
                  const WorkerSuiteRefused& message);
+  void OnLeaving(const Worker& worker, const WorkerLeaving& message);
   void OnTestStarted(Instant now, Worker& worker,
                      const WorkerTestStarted& message);
   void OnTestDeadline(Instant now, Worker& worker,

@@ -13,6 +13,10 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
   if (worker == nullptr) {
     return;
   }
+  if (const auto* leaving = std::get_if<WorkerLeaving>(&message)) {
+    OnLeaving(*worker, *leaving);
+    return;
+  }
   if (worker->cause != Cause::kNone) {
     OnLastWords(now, *worker, std::move(message));
     return;
@@ -33,9 +37,17 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
     OnTestFinished(now, *worker, std::move(*finished));
   } else if (auto* kept = std::get_if<WorkerProcessesKept>(&message)) {
     OnKept(now, *worker, *kept);
+  } else if (auto* end = std::get_if<WorkerUnitFinished>(&message)) {
+    OnUnitFinished(now, *worker, std::move(*end));
   } else {
-    OnUnitFinished(now, *worker,
-                   std::move(std::get<WorkerUnitFinished>(message)));
+    Violation(now, *worker, "spoke as a template, which it is not");
+  }
+}
+
+void WorkerPool::OnLeaving(const Worker& worker, const WorkerLeaving& message) {
+  for (const ExtraResult& extra : message.extras) {
+    EmitNote(worker.key.run, absl::StrCat(worker.suite->name, ": ", extra.name,
+                                        ": ", extra.result.message));
   }
 }
 
