@@ -43,8 +43,8 @@ class UnitReporter {
   }
   virtual void TestDeadline(std::uint32_t test, Duration timeout) = 0;
   virtual void Extra(ExtraResult extra) = 0;
-  // Whether the agent asked to stop after the current test, or is gone. Looks
-  // at the socket without waiting.
+  // Whether the agent asked to stop after the current test, or Terminating.
+  // Looks at the socket without waiting.
   virtual bool StopRequested() = 0;
   // Whether SIGTERM came, to every process below this one as well, or the
   // agent is gone: give the current test term_grace() to end, then end it,

@@ -80,7 +80,7 @@ class RecordingReporter final : public UnitReporter {
     }
   }
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
-  bool StopRequested() override { return stop_; }
+  bool StopRequested() override { return stop_ || terminating_; }
   bool Terminating() const override { return terminating_; }
   Duration term_grace() const override { return grace; }
   void Kept(const std::vector<pid_t>& pids) override {
