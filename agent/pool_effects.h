@@ -29,6 +29,8 @@ struct WorkerLaunch {
   std::vector<std::string> env;
   // Empty: the agent's.
   std::string working_directory;
+  // It is the subreaper of what its tests leave, as ours are.
+  bool reaps = false;
 
   friend bool operator==(const WorkerLaunch&, const WorkerLaunch&) = default;
 };
@@ -49,6 +51,13 @@ class PoolEffects {
 
   // `own` with the readings of the processes below the worker added.
   virtual WorkerHealth AddTree(WorkerId worker, const WorkerHealth& own) = 0;
+
+  // What the worker leaves running for other tests of `run`: it outlives the
+  // worker and does not count as its memory.
+  virtual void KeepProcesses(WorkerId worker, const RunId& run,
+                             const std::vector<std::uint32_t>& pids) = 0;
+  // Ends what was kept for `run`.
+  virtual void EndKept(const RunId& run) = 0;
 
   // A fresh directory for a unit; empty when it is removed, and with all that
   // is in it.

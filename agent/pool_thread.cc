@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -33,11 +34,36 @@ namespace {
 constexpr Duration kTurnInterval = std::chrono::milliseconds(500);
 // Events that may wait for the session before workers are no longer read.
 constexpr std::size_t kMaxEvents = 4096;
+constexpr std::size_t kMaxEventBytes = std::size_t{64} << 20;
 // Of what a worker itself prints; a result carries no more.
 constexpr std::size_t kLastOutput = kMaxInlineOutput;
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 // Reads of one worker in a row, so that none keeps the others waiting.
 constexpr int kReadsPerTurn = 16;
+// Of a worker that has ended; its socket may hold a few whole results.
+constexpr std::size_t kMaxLastSocketReads =
+    (std::size_t{64} << 20) / kReadBytes;
+constexpr std::size_t kMaxLastOutputReads = (std::size_t{1} << 20) / kReadBytes;
+// A turn that is later than this found the host asleep or us stopped.
+constexpr Duration kStall = std::chrono::seconds(5);
+
+std::size_t BytesOf(const TestResult& result) {
+  return result.output.head.size() + result.output.tail.size() +
+         result.details.size() + result.message.size();
+}
+
+// Of what makes an event large.
+std::size_t BytesOf(const PoolEvent& event) {
+  const auto* const result = std::get_if<PoolResult>(&event);
+  if (result == nullptr) {
+    return 0;
+  }
+  if (const auto* attempt = std::get_if<AttemptItem>(&result->item)) {
+    return BytesOf(attempt->result);
+  }
+  const auto* const extra = std::get_if<ExtraItem>(&result->item);
+  return extra == nullptr ? 0 : BytesOf(extra->extra.result);
+}
 
 }  // namespace
 
@@ -50,6 +76,10 @@ struct PoolThread::Impl : public PoolEffects {
     FrameReader frames;
     std::string unsent;
     std::string last_output;
+    // Of all that it wrote: how much came before `last_output`, and how much
+    // had been written before all that it has said.
+    std::uint64_t dropped = 0;
+    std::uint64_t before_words = 0;
     bool broken = false;  // its bytes are no messages
   };
 
@@ -61,7 +91,13 @@ struct PoolThread::Impl : public PoolEffects {
         pool(Parameters(), options.limits, *this) {}
 
   ~Impl() override {
-    for (std::thread& describer : describers) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      to_describe.clear();
+      describer_ends = true;
+    }
+    described.notify_all();
+    if (describer.joinable()) {
       describer.join();
     }
   }
@@ -101,12 +137,20 @@ struct PoolThread::Impl : public PoolEffects {
 
   void Loop() {
     while (!stopping.load()) {
-      const Instant now = clock.Now();
+      Instant now = clock.Now();
+      if (turned.has_value() && now - *turned > kStall) {
+        // What was said meanwhile first; the rest gets the time back.
+        loop->RunOnce(clock, now);
+        pool.OnStall(now - *turned);
+        now = clock.Now();
+      }
+      turned = now;
       turned_at.store(now.time_since_epoch().count());
       TakeCommands(now);
       TakeDescriptions(now);
       pool.OnTick(now);
       TellFailedSpawns(now);
+      FlushWarden();
       Throttle();
       if (std::exchange(news, false)) {
         notify();
@@ -118,8 +162,12 @@ struct PoolThread::Impl : public PoolEffects {
       }
       loop->RunOnce(clock, until);
     }
-    loop->Remove(warden->fd());
-    warden.reset();
+    if (warden != nullptr) {
+      loop->Remove(warden->fd());
+      warden.reset();
+      // It may have been too slow, and killed before it had killed.
+      KillLeftByWarden();
+    }
     processes.clear();
   }
 
@@ -147,21 +195,21 @@ struct PoolThread::Impl : public PoolEffects {
 
   void TellFailedSpawns(Instant now) {
     while (!failed_spawns.empty()) {
-      const auto [worker, sentence] = std::move(failed_spawns.back());
+      const auto [worker, status] = std::move(failed_spawns.back());
       failed_spawns.pop_back();
-      pool.OnSpawnFailed(now, worker, sentence);
+      pool.OnSpawnFailed(now, worker, status);
     }
   }
 
   // Reads workers only while the session keeps up.
   void Throttle() {
-    std::size_t waiting = 0;
+    bool pause = false;
     {
       const std::lock_guard<std::mutex> lock(mutex);
-      waiting = events.size();
+      const std::size_t part = paused ? 2 : 1;
+      pause = events.size() >= kMaxEvents / part ||
+              event_bytes >= kMaxEventBytes / part;
     }
-    const bool pause =
-        paused ? waiting > kMaxEvents / 2 : waiting >= kMaxEvents;
     if (pause == paused) {
       return;
     }
@@ -171,6 +219,13 @@ struct PoolThread::Impl : public PoolEffects {
         Watch(process);
       }
     }
+    if (paused) {
+      pool.OnPaused(clock.Now());
+      return;
+    }
+    // What was said meanwhile is heard before any clock is looked at.
+    loop->RunOnce(clock, clock.Now());
+    pool.OnResumed(clock.Now());
   }
 
   std::uint32_t Interest() const {
@@ -188,9 +243,24 @@ struct PoolThread::Impl : public PoolEffects {
   // ---- the warden ----------------------------------------------------------
 
   absl::Status StartWarden() {
-    PACELINE_ASSIGN_OR_RETURN(warden, WardenClient::Start(program));
+    PACELINE_ASSIGN_OR_RETURN(warden,
+                              WardenClient::Start(program, directories->top()));
+    waits_for_warden = false;
     return loop->Add(warden->fd(), EPOLLIN,
                      [this](std::uint32_t) { OnWardenReadable(); });
+  }
+
+  // Writable only matters while something waits.
+  void FlushWarden() {
+    if (warden == nullptr) {
+      return;
+    }
+    warden->Flush();
+    const bool wait = warden->has_unsent();
+    if (std::exchange(waits_for_warden, wait) != wait) {
+      loop->Modify(warden->fd(), EPOLLIN | (wait ? EPOLLOUT : 0U))
+          .IgnoreError();
+    }
   }
 
   void OnWardenReadable() {
@@ -213,7 +283,10 @@ struct PoolThread::Impl : public PoolEffects {
         return;
       case WardenReplyKind::kSpawnFailed:
         Drop(worker);
-        pool.OnSpawnFailed(clock.Now(), worker, reply.text);
+        pool.OnSpawnFailed(
+            clock.Now(), worker,
+            absl::Status(static_cast<absl::StatusCode>(reply.code),
+                         reply.text));
         return;
       case WardenReplyKind::kExited: {
         WorkerDeath death;
@@ -227,12 +300,16 @@ struct PoolThread::Impl : public PoolEffects {
   // All that it had written comes first.
   void OnExit(WorkerId worker, WorkerDeath death) {
     if (const auto it = processes.find(worker); it != processes.end()) {
-      while (ReadSocket(worker)) {
+      // What it left may write for ever.
+      for (std::size_t i = 0; i < kMaxLastSocketReads && ReadSocket(worker);
+           ++i) {
       }
-      while (ReadOutput(worker)) {
+      for (std::size_t i = 0; i < kMaxLastOutputReads && ReadOutput(worker);
+           ++i) {
       }
       if (const auto left = processes.find(worker); left != processes.end()) {
         death.last_output = std::move(left->second.last_output);
+        death.dropped_output = left->second.dropped;
       }
     }
     pool.OnWorkerExited(clock.Now(), worker, death);
@@ -244,7 +321,8 @@ struct PoolThread::Impl : public PoolEffects {
         "the warden is gone; ending what it left and starting another");
     loop->Remove(warden->fd());
     warden.reset();
-    KillLeftByWarden(instance);
+    KillLeftByWarden();
+    kept.clear();
     std::vector<WorkerId> lost;
     for (const auto& [worker, process] : processes) {
       lost.push_back(worker);
@@ -270,6 +348,8 @@ struct PoolThread::Impl : public PoolEffects {
     const ssize_t n =
         recv(it->second.socket.get(), buffer.data(), buffer.size(), 0);
     if (n < 0) {
+      it->second.before_words =
+          it->second.dropped + it->second.last_output.size();
       return errno == EINTR;
     }
     if (n == 0) {
@@ -292,6 +372,9 @@ struct PoolThread::Impl : public PoolEffects {
         absl::StatusOr<FromWorker> message = DecodeFromWorker(**frame);
         status = message.status();
         if (status.ok()) {
+          if (std::holds_alternative<WorkerTestStarted>(*message)) {
+            ForgetOlderOutput(it->second);
+          }
           pool.OnWorkerMessage(clock.Now(), worker, *std::move(message));
         }
       }
@@ -325,9 +408,23 @@ struct PoolThread::Impl : public PoolEffects {
     }
     process.last_output.append(buffer.data(), static_cast<std::size_t>(n));
     if (process.last_output.size() > kLastOutput) {
-      process.last_output.erase(0, process.last_output.size() - kLastOutput);
+      const std::size_t over = process.last_output.size() - kLastOutput;
+      process.last_output.erase(0, over);
+      process.dropped += over;
     }
     return true;
+  }
+
+  // What surely came before the test that starts: read before all that the
+  // worker had said by then.
+  static void ForgetOlderOutput(Process& process) {
+    const std::uint64_t older = std::exchange(process.before_words, 0);
+    if (older <= process.dropped) {
+      process.dropped -= older;
+      return;
+    }
+    process.last_output.erase(0, older - process.dropped);
+    process.dropped = 0;
   }
 
   void OnSocketEvents(WorkerId worker, std::uint32_t ready) {
@@ -390,9 +487,9 @@ struct PoolThread::Impl : public PoolEffects {
     PACELINE_ASSIGN_OR_RETURN(auto output, MakePipe());
     PACELINE_RETURN_IF_ERROR(SetNonBlocking(socket.first.get()));
     PACELINE_RETURN_IF_ERROR(SetNonBlocking(output.first.get()));
-    PACELINE_RETURN_IF_ERROR(warden->Spawn(worker, launch,
-                                           WorkerIdValue(worker, instance),
-                                           socket.second, output.second));
+    PACELINE_RETURN_IF_ERROR(
+        warden->Spawn(worker, launch, WorkerIdValue(worker, instance),
+                      std::move(socket.second), std::move(output.second)));
     Process& process = processes[worker];
     process.socket = std::move(socket.first);
     process.output = std::move(output.first);
@@ -414,7 +511,7 @@ struct PoolThread::Impl : public PoolEffects {
     if (!status.ok()) {
       // Not from within the pool's own call.
       Drop(worker);
-      failed_spawns.emplace_back(worker, status.message());
+      failed_spawns.emplace_back(worker, status);
     }
   }
 
@@ -446,16 +543,35 @@ struct PoolThread::Impl : public PoolEffects {
   void DescribeTree(WorkerId worker) override {
     const auto it = processes.find(worker);
     const pid_t pid = it == processes.end() ? -1 : it->second.pid;
-    // Reads /proc and may run a debugger: not on this thread. Timeouts are
-    // rare; a thread each is cheap enough.
-    describers.emplace_back([this, worker, pid] {
-      std::string text = pid > 0 ? ::paceline::DescribeTree(pid) : "";
-      {
-        const std::lock_guard<std::mutex> lock(mutex);
-        descriptions.emplace_back(worker, std::move(text));
+    // Reads /proc and may run a debugger: not on this thread, and one after
+    // another, since where one test is over its time others often are too.
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      to_describe.emplace_back(worker, pid);
+    }
+    described.notify_all();
+    if (!describer.joinable()) {
+      describer = std::thread([this] { Describe(); });
+    }
+  }
+
+  // The body of `describer`.
+  void Describe() {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (true) {
+      described.wait(lock,
+                     [this] { return describer_ends || !to_describe.empty(); });
+      if (to_describe.empty()) {
+        return;
       }
+      const auto [worker, pid] = to_describe.front();
+      to_describe.pop_front();
+      lock.unlock();
+      std::string text = pid > 0 ? ::paceline::DescribeTree(pid) : "";
+      lock.lock();
+      descriptions.emplace_back(worker, std::move(text));
       loop->Wake();
-    });
+    }
   }
 
   void CloseWorker(WorkerId worker) override {
@@ -475,8 +591,44 @@ struct PoolThread::Impl : public PoolEffects {
     if (it == processes.end() || it->second.pid <= 0) {
       return own;
     }
-    const std::vector<pid_t> below = Descendants(it->second.pid);
+    SparedPids spared;
+    for (const auto& [pid, start] : kept) {
+      if (StartTime(pid) == start) {
+        spared.insert(pid);
+      }
+    }
+    const std::vector<pid_t> below = Descendants(it->second.pid, spared);
     return below.empty() ? own : ::paceline::AddTree(own, below);
+  }
+
+  void KeepProcesses(WorkerId worker, const RunId& run,
+                     const std::vector<std::uint32_t>& pids) override {
+    if (warden == nullptr) {
+      return;
+    }
+    const auto [it, is_new] = runs_with_kept.emplace(run, last_run + 1);
+    last_run += is_new ? 1 : 0;
+    for (const std::uint32_t number : pids) {
+      const auto pid = static_cast<pid_t>(number);
+      if (const auto start = StartTime(pid); pid > 0 && start.has_value()) {
+        kept[pid] = *start;
+        warden->Keep(worker, it->second, pid);
+      }
+    }
+  }
+
+  void EndKept(const RunId& run) override {
+    const auto it = runs_with_kept.find(run);
+    if (it == runs_with_kept.end()) {
+      return;
+    }
+    if (warden != nullptr) {
+      warden->EndKept(it->second);
+    }
+    runs_with_kept.erase(it);
+    if (runs_with_kept.empty()) {
+      kept.clear();
+    }
   }
 
   absl::StatusOr<std::string> MakeTempDir(const Token&) override {
@@ -489,6 +641,7 @@ struct PoolThread::Impl : public PoolEffects {
 
   void Emit(PoolEvent event) override {
     const std::lock_guard<std::mutex> lock(mutex);
+    event_bytes += BytesOf(event);
     events.push_back(std::move(event));
     news = true;
   }
@@ -502,7 +655,11 @@ struct PoolThread::Impl : public PoolEffects {
   std::mutex mutex;
   std::deque<PoolCommand> commands;
   std::deque<PoolEvent> events;
+  std::size_t event_bytes = 0;  // of `events`
   std::vector<std::pair<WorkerId, std::string>> descriptions;
+  std::deque<std::pair<WorkerId, pid_t>> to_describe;
+  std::condition_variable described;
+  bool describer_ends = false;
 
   std::atomic<bool> stopping{false};
   std::atomic<std::int64_t> turned_at{0};
@@ -513,10 +670,17 @@ struct PoolThread::Impl : public PoolEffects {
   std::unique_ptr<WardenClient> warden;
   absl::btree_map<WorkerId, Process> processes;
   std::vector<char> buffer = std::vector<char>(kReadBytes);
-  std::vector<std::pair<WorkerId, std::string>> failed_spawns;
+  std::vector<std::pair<WorkerId, absl::Status>> failed_spawns;
+  // What outlives its worker, and since when it runs: the pid alone may be
+  // another's by now.
+  absl::btree_map<pid_t, std::uint64_t> kept;
+  absl::btree_map<RunId, std::uint32_t> runs_with_kept;
+  std::uint32_t last_run = 0;
+  bool waits_for_warden = false;
   bool paused = false;
+  std::optional<Instant> turned;
   bool news = false;
-  std::vector<std::thread> describers;
+  std::thread describer;
   WorkerPool pool;
   std::thread thread;
 };
@@ -547,7 +711,12 @@ std::optional<PoolEvent> PoolThread::Pop() {
   }
   PoolEvent event = std::move(impl_->events.front());
   impl_->events.pop_front();
-  if (impl_->events.size() == kMaxEvents / 2) {
+  const std::size_t bytes = BytesOf(event);
+  impl_->event_bytes -= bytes;
+  // The pool may read on.
+  if (impl_->events.size() + 1 == kMaxEvents / 2 ||
+      (impl_->event_bytes < kMaxEventBytes / 2 &&
+       impl_->event_bytes + bytes >= kMaxEventBytes / 2)) {
     impl_->loop->Wake();
   }
   return event;

@@ -6,35 +6,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/remove_tree.h"
 
 namespace paceline {
-namespace {
-
-void RemoveAll(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  if (!error) {
-    return;
-  }
-  // A test may have taken its own right to write away; give it back and try
-  // once more.
-  std::error_code ignored;
-  for (std::filesystem::recursive_directory_iterator it(path, ignored), end;
-       it != end; it.increment(ignored)) {
-    if (it->is_directory(ignored) && !it->is_symlink(ignored)) {
-      chmod(it->path().c_str(), 0700);
-    }
-  }
-  std::filesystem::remove_all(path, ignored);
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<UnitDirectories>> UnitDirectories::Create(
     const std::string& root) {
   std::string base = root;
@@ -60,12 +37,17 @@ UnitDirectories::~UnitDirectories() {
   if (cleaner_.joinable()) {
     cleaner_.join();
   }
-  RemoveAll(top_);
+  RemoveTree(top_);
 }
 
 absl::StatusOr<std::string> UnitDirectories::Make() {
   std::string path = absl::StrCat(top_, "/", ++made_);
-  if (mkdir(path.c_str(), 0700) != 0) {
+  int made = mkdir(path.c_str(), 0700);
+  if (made != 0 && errno == ENOENT && mkdir(top_.c_str(), 0700) == 0) {
+    // A test removed what is above its own directory.
+    made = mkdir(path.c_str(), 0700);
+  }
+  if (made != 0) {
     return absl::UnavailableError(
         absl::StrCat(path, ": ", std::strerror(errno)));
   }
@@ -96,7 +78,7 @@ void UnitDirectories::Clean() {
     const std::string path = std::move(doomed_.front());
     doomed_.pop_front();
     lock.unlock();
-    RemoveAll(path);
+    RemoveTree(path);
     lock.lock();
   }
 }

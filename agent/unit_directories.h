@@ -30,6 +30,8 @@ class UnitDirectories {
 
   // A fresh, empty directory that only this user may enter.
   absl::StatusOr<std::string> Make();
+  // The agent's own directory, which holds all of them.
+  const std::string& top() const { return top_; }
   // Removes `path` and all below it, following no link.
   void Remove(const std::string& path);
 

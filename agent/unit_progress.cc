@@ -1,5 +1,6 @@
 #include "agent/unit_progress.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -95,7 +96,8 @@ absl::Status UnitProgress::OnDeadline(Instant now,
     return absl::InvalidArgumentError(absl::StrCat(
         "set a deadline for ", Quoted(*index), ", which does not run"));
   }
-  running_->timeout = message.timeout;
+  // None at all would switch the limit off.
+  running_->timeout = std::max(message.timeout, Duration(1));
   running_->timeout_from = now;
   return absl::OkStatus();
 }

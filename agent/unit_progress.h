@@ -44,6 +44,12 @@ class UnitProgress {
   };
   const std::optional<Running>& running() const { return running_; }
   void set_slow_warned() { running_->slow_warned = true; }
+  // The running test's clock stood still for so long.
+  void ShiftClock(Duration by) {
+    if (running_.has_value()) {
+      running_->timeout_from += by;
+    }
+  }
 
   bool all_settled() const { return settled_ == lease_.tests.size(); }
   // Tests settled since the last NextRequest.

@@ -12,13 +12,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "agent/agent.h"
+#include "agent/remove_tree.h"
 #include "agent/worker_launch.h"
 #include "common/os/process_tree.h"
 #include "common/os/subprocess.h"
@@ -28,6 +31,9 @@ namespace paceline {
 namespace {
 
 constexpr std::size_t kMaxPassed = 3;
+// Between two looks at what is to die.
+constexpr long kFirstPauseMs = 20;
+constexpr long kLongestPauseMs = 900;
 
 // The strings of a spawn request.
 std::vector<std::string> ReadStrings(const Fd& memfd, std::uint64_t bytes) {
@@ -129,12 +135,25 @@ bool Warden::ServeRequest() {
       if (passed.size() == kMaxPassed) {
         SpawnWorker(request, passed[0], std::move(passed[1]),
                     std::move(passed[2]));
+      } else {
+        // The kernel drops what it has no room for.
+        WardenReply reply;
+        reply.worker = request.worker;
+        Refuse(absl::ResourceExhaustedError(
+                   "no descriptors are left for it (ulimit -n)"),
+               reply);
       }
       break;
     case WardenRequestKind::kSignal:
       if (const auto it = workers_.find(request.worker); it != workers_.end()) {
         SignalWorker(it->second, request.signal);
       }
+      break;
+    case WardenRequestKind::kKeep:
+      Keep(request);
+      break;
+    case WardenRequestKind::kEndKept:
+      EndKept(request.run);
       break;
   }
   return true;
@@ -147,16 +166,14 @@ void Warden::SpawnWorker(const WardenRequest& request, const Fd& strings,
   std::vector<std::string> all = ReadStrings(strings, request.bytes);
   const std::size_t first_env = 2 + std::size_t{request.arguments};
   if (all.size() < first_env || request.arguments == 0) {
-    reply.kind = WardenReplyKind::kSpawnFailed;
-    std::strncpy(reply.text, "no memory for its arguments",
-                 sizeof reply.text - 1);
-    Reply(reply);
+    Refuse(absl::ResourceExhaustedError("no memory for its arguments"), reply);
     return;
   }
   SpawnSpec spec;
   spec.working_directory = std::move(all[0]);
   Worker worker;
   worker.mark = std::move(all[1]);
+  worker.reaps = request.reaps;
   const auto begin = all.begin() + 2;
   const auto env = all.begin() + static_cast<std::ptrdiff_t>(first_env);
   spec.argv.assign(std::make_move_iterator(begin),
@@ -169,56 +186,125 @@ void Warden::SpawnWorker(const WardenRequest& request, const Fd& strings,
               {socket.get(), kWorkerFd}};
   const absl::StatusOr<Child> child = Spawn(spec);
   if (!child.ok()) {
-    reply.kind = WardenReplyKind::kSpawnFailed;
-    const std::string text(child.status().message());
-    std::strncpy(reply.text, text.c_str(), sizeof reply.text - 1);
-  } else {
-    reply.kind = WardenReplyKind::kSpawned;
-    reply.pid = child->pid;
-    worker.pid = child->pid;
-    workers_[request.worker] = std::move(worker);
+    Refuse(child.status(), reply);
+    return;
   }
+  reply.kind = WardenReplyKind::kSpawned;
+  reply.pid = child->pid;
+  worker.pid = child->pid;
+  worker.start = StartTime(child->pid).value_or(0);
+  workers_[request.worker] = std::move(worker);
+  Reply(reply);
+}
+
+void Warden::Refuse(const absl::Status& status, WardenReply reply) const {
+  reply.kind = WardenReplyKind::kSpawnFailed;
+  reply.code = static_cast<std::int32_t>(status.code());
+  const std::string text(status.message());
+  std::strncpy(reply.text, text.c_str(), sizeof reply.text - 1);
   Reply(reply);
 }
 
 void Warden::SignalWorker(const Worker& worker, int signal) const {
-  SignalTree(worker.pid, signal, /*including_root=*/true);
-  SignalStrays(worker.mark, signal);
+  const SparedPids spared = Spared();
+  SignalTree(worker.pid, signal, /*including_root=*/true, spared);
+  for (const pid_t pid : Strays()) {
+    if (InitialEnvironmentValue(pid, kWorkerIdVariable) == worker.mark) {
+      SignalTree(pid, signal, /*including_root=*/true, spared);
+    }
+  }
 }
 
-void Warden::SignalStrays(const std::string& mark, int signal) const {
-  for (const pid_t pid : Children(getpid())) {
-    const bool is_worker = std::any_of(
-        workers_.begin(), workers_.end(),
-        [pid](const auto& entry) { return entry.second.pid == pid; });
-    if (!is_worker && InitialEnvironmentValue(pid, kWorkerIdVariable) == mark) {
-      SignalTree(pid, signal, /*including_root=*/true);
+void Warden::Keep(const WardenRequest& request) {
+  const auto it = workers_.find(request.worker);
+  const std::optional<std::uint64_t> start = StartTime(request.pid);
+  if (it == workers_.end() || !start.has_value()) {
+    return;
+  }
+  const std::vector<pid_t> below = Descendants(it->second.pid);
+  if (std::find(below.begin(), below.end(), request.pid) != below.end()) {
+    kept_[request.pid] = {request.run, *start};
+  }
+}
+
+void Warden::EndKept(std::uint32_t run) {
+  for (auto it = kept_.begin(); it != kept_.end();) {
+    if (it->second.run != run) {
+      ++it;
+      continue;
+    }
+    if (StartTime(it->first) == it->second.start) {
+      SignalTree(it->first, SIGKILL, /*including_root=*/true);
+    }
+    it = kept_.erase(it);
+  }
+}
+
+SparedPids Warden::Spared() const {
+  SparedPids spared;
+  for (const auto& [pid, kept] : kept_) {
+    if (StartTime(pid) == kept.start) {
+      spared.insert(pid);
+    }
+  }
+  return spared;
+}
+
+std::vector<pid_t> Warden::Strays() const {
+  std::vector<pid_t> strays = Children(getpid());
+  std::erase_if(strays, [this](pid_t pid) {
+    return kept_.contains(pid) || std::any_of(workers_.begin(), workers_.end(),
+                                              [pid](const auto& entry) {
+                                                return entry.second.pid == pid;
+                                              });
+  });
+  return strays;
+}
+
+bool Warden::MayBelongToWorker(pid_t stray) const {
+  const std::string mark = InitialEnvironmentValue(stray, kWorkerIdVariable);
+  const std::uint64_t start = StartTime(stray).value_or(0);
+  // It may have emptied its environment, or written its title over it.
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    const Worker& worker = entry.second;
+    return mark.empty() ? !worker.reaps && worker.start <= start
+                        : worker.mark == mark;
+  });
+}
+
+void Warden::EndStrays() const {
+  for (const pid_t pid : Strays()) {
+    if (!MayBelongToWorker(pid)) {
+      SignalTree(pid, SIGKILL, /*including_root=*/true, Spared());
     }
   }
 }
 
 void Warden::Reap() {
-  while (true) {
-    int status = 0;
-    const pid_t pid = waitpid(-1, &status, WNOHANG);
-    if (pid <= 0) {
-      return;
-    }
+  std::vector<WardenReply> ended;
+  bool any = false;
+  int status = 0;
+  pid_t pid = 0;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    any = true;
+    kept_.erase(pid);
     const auto it = std::find_if(
         workers_.begin(), workers_.end(),
         [pid](const auto& entry) { return entry.second.pid == pid; });
     if (it == workers_.end()) {
       continue;  // something that a worker left
     }
-    const std::uint32_t id = it->first;
-    const std::string mark = std::move(it->second.mark);
-    workers_.erase(it);
-    SignalStrays(mark, SIGKILL);
-    WardenReply reply;
+    WardenReply& reply = ended.emplace_back();
     reply.kind = WardenReplyKind::kExited;
-    reply.worker = id;
+    reply.worker = it->first;
     reply.pid = pid;
     reply.status = status;
+    workers_.erase(it);
+  }
+  if (any && pid == 0) {
+    EndStrays();
+  }
+  for (const WardenReply& reply : ended) {
     Reply(reply);
   }
 }
@@ -234,20 +320,32 @@ void Warden::KillAll() {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
+  long milliseconds = kFirstPauseMs;
   while (true) {
     SignalTree(getpid(), SIGKILL, /*including_root=*/false);
     pid_t pid = 0;
     while ((pid = waitpid(-1, nullptr, WNOHANG)) > 0) {
+      milliseconds = kFirstPauseMs;
     }
     if (pid < 0 && errno == ECHILD) {
       return;
     }
     // Until one has ended; a grandchild that just became ours tells nothing.
-    const timespec pause{0, 20'000'000};
+    // What cannot be killed, root's or in a disk wait, is asked ever less.
+    const timespec pause{0, milliseconds * 1'000'000};
     sigtimedwait(&child, nullptr, &pause);
+    milliseconds = std::min(2 * milliseconds, kLongestPauseMs);
   }
 }
 
-int RunWarden(int fd) { return Warden(Fd(fd)).Run(); }
+int RunWarden(int fd) {
+  const int code = Warden(Fd(fd)).Run();
+  if (const char* const directory = std::getenv(kWardenDirectoryVariable);
+      directory != nullptr && *directory != '\0') {
+    // An agent that ended in order has nothing left there.
+    RemoveTree(directory);
+  }
+  return code;
+}
 
 }  // namespace paceline

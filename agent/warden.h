@@ -6,8 +6,10 @@
 // processes in sessions of their own too, until none is left, and leaves. It
 // decides nothing else.
 //
-// What a worker left behind is known by PACELINE_WORKER_ID in its initial
-// environment (agent/worker_launch.h).
+// What a worker left behind becomes a child of the warden. It is known by
+// PACELINE_WORKER_ID in its initial environment (agent/worker_launch.h), and
+// where that is hidden by what it cannot be: nobody's who lives. What a worker
+// said it leaves on purpose stays until its run is over.
 
 #ifndef PACELINE_AGENT_WARDEN_H_
 #define PACELINE_AGENT_WARDEN_H_
@@ -16,10 +18,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/status/status.h"
 #include "agent/warden_protocol.h"
 #include "common/base/fd.h"
+#include "common/os/process_tree.h"
 
 namespace paceline {
 
@@ -36,6 +41,14 @@ class Warden {
     pid_t pid = -1;
     // What PACELINE_WORKER_ID says in it and in what it leaves.
     std::string mark;
+    // What its tests leave becomes its child, and ours only with its end.
+    bool reaps = false;
+    std::uint64_t start = 0;
+  };
+  struct Kept {
+    std::uint32_t run = 0;
+    // With the pid it names one process.
+    std::uint64_t start = 0;
   };
 
   // False when the agent is gone.
@@ -43,15 +56,24 @@ class Warden {
   void SpawnWorker(const WardenRequest& request, const Fd& strings, Fd socket,
                    Fd output);
   void SignalWorker(const Worker& worker, int signal) const;
-  // Sends `signal` to what `mark` left: children of ours by now.
-  void SignalStrays(const std::string& mark, int signal) const;
+  void Keep(const WardenRequest& request);
+  void EndKept(std::uint32_t run);
+  SparedPids Spared() const;
+  // Children of ours that are neither workers nor kept.
+  std::vector<pid_t> Strays() const;
+  bool MayBelongToWorker(pid_t stray) const;
+  // Kills what dead workers left. What that leaves in turn is killed when it
+  // is reaped here.
+  void EndStrays() const;
   void Reap();
   void Reply(const WardenReply& reply) const;
+  void Refuse(const absl::Status& status, WardenReply reply) const;
   // Until nothing is left.
   static void KillAll();
 
   Fd socket_;
   absl::btree_map<std::uint32_t, Worker> workers_;
+  absl::btree_map<pid_t, Kept> kept_;
 };
 
 }  // namespace paceline

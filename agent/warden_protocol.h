@@ -14,6 +14,8 @@
 namespace paceline {
 
 inline constexpr int kWardenFd = 3;
+// Names what the warden removes at its end.
+inline constexpr char kWardenDirectoryVariable[] = "PACELINE_WARDEN_DIRECTORY";
 
 enum class WardenRequestKind : std::uint32_t {
   // With three descriptors: a memfd of strings (WardenClient::Spawn), the
@@ -21,6 +23,10 @@ enum class WardenRequestKind : std::uint32_t {
   kSpawn = 1,
   // `signal` to the worker and all that it left anywhere.
   kSignal = 2,
+  // `pid` below the worker outlives it, for `run`.
+  kKeep = 3,
+  // What was kept for `run` is ended.
+  kEndKept = 4,
 };
 
 struct WardenRequest {
@@ -31,6 +37,11 @@ struct WardenRequest {
   // the worker's mark, so many arguments, the rest the environment.
   std::uint32_t arguments = 0;
   std::uint64_t bytes = 0;
+  // kSpawn: the worker is the subreaper of what it starts.
+  bool reaps = false;
+  // kKeep, kEndKept; the agent's number for it.
+  std::uint32_t run = 0;
+  pid_t pid = 0;
 };
 
 enum class WardenReplyKind : std::uint32_t {
@@ -44,6 +55,8 @@ struct WardenReply {
   std::uint32_t worker = 0;
   pid_t pid = 0;
   std::int32_t status = 0;
+  // kSpawnFailed: an absl::StatusCode.
+  std::int32_t code = 0;
   // A sentence, NUL-terminated.
   char text[512] = {};
 };

@@ -17,6 +17,7 @@ WorkerLaunch MakeWorkerLaunch(const SuiteSpec& suite, WorkerId worker,
   WorkerLaunch launch;
   if (suite.worker.empty()) {
     launch.argv = {program, "worker", suite.runner};
+    launch.reaps = true;
   } else {
     launch.argv = suite.worker;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/cut_output.h"
 #include "agent/worker_launch.h"
 #include "common/base/log.h"
 
@@ -93,6 +94,7 @@ void WorkerPool::EndRun(Instant now, const RunId& run) {
       Leave(now, *worker);
     }
   }
+  effects_.EndKept(run);
   policy_.Forget(run);
   const auto first = refused_.lower_bound(SuiteKey{run, SuiteIndex{0}});
   auto last = first;
@@ -100,6 +102,10 @@ void WorkerPool::EndRun(Instant now, const RunId& run) {
     ++last;
   }
   refused_.erase(first, last);
+  auto ran = seen_to_run_.lower_bound(SuiteKey{run, SuiteIndex{0}});
+  while (ran != seen_to_run_.end() && ran->run == run) {
+    ran = seen_to_run_.erase(ran);
+  }
 }
 
 void WorkerPool::Drain(Instant now, const PoolDrain& drain) {
@@ -140,10 +146,19 @@ void WorkerPool::EndDrain(Instant now) {
 }
 
 void WorkerPool::Place(Instant now, Unit& unit, bool fresh_only) {
+  unit.waits = false;
+  unit.fresh_only = fresh_only;
+  unit.place_at.reset();
   const SuiteKey key{unit.progress.lease().run, unit.progress.lease().suite};
   Worker* worker = FindFree(key, fresh_only);
   if (worker == nullptr) {
     MakeRoom(now);
+    if (workers_.size() >= 2 * std::size_t{parameters_.slots}) {
+      // As many as there are slots leave, and do so slowly. One is reaped or
+      // given up before long.
+      unit.waits = true;
+      return;
+    }
     worker = &SpawnWorker(now, key, unit.suite);
   }
   worker->unit = unit.progress.lease().token;
@@ -191,6 +206,20 @@ void WorkerPool::MakeRoom(Instant now) {
   }
 }
 
+void WorkerPool::PlaceWaiting(Instant now) {
+  std::vector<Token> waiting;
+  for (const auto& [token, unit] : units_) {
+    if (unit->waits &&
+        (!unit->place_at.has_value() || *unit->place_at <= now)) {
+      waiting.push_back(token);
+    }
+  }
+  for (const Token& token : waiting) {
+    Unit& unit = *units_.at(token);
+    Place(now, unit, unit.fresh_only);
+  }
+}
+
 WorkerPool::Worker& WorkerPool::SpawnWorker(
     Instant now, const SuiteKey& key, std::shared_ptr<const SuiteSpec> suite) {
   const WorkerId id{++last_worker_};
@@ -231,6 +260,7 @@ void WorkerPool::SetIdle(Instant now, Worker& worker) {
   if (draining_ || worker.run_over) {
     Leave(now, worker);
   }
+  PlaceWaiting(now);
 }
 
 void WorkerPool::Continue(Instant now, Token token) {
@@ -281,7 +311,11 @@ void WorkerPool::ExpectTest(Instant now, Unit& unit) {
   // its tests.
   Duration bound = parameters_.between_tests;
   if (const auto next = unit.progress.NextLeft(); next.has_value()) {
-    bound = std::max(bound, unit.progress.lease().tests[*next].timeout);
+    const Duration timeout = unit.progress.lease().tests[*next].timeout;
+    if (unit.progress.settled_in_request() == 0 && timeout > Duration::zero()) {
+      bound = std::min(bound, parameters_.before_first);
+    }
+    bound = std::max(bound, timeout);
   }
   unit.quiet_until = bound > Instant::max() - now
                          ? std::optional<Instant>()
@@ -298,6 +332,8 @@ void WorkerPool::EmitAttempt(const Unit& unit, WorkerId worker,
   item.attempt = lease.tests[index].attempt;
   item.worker = Value(worker);
   item.result = std::move(result);
+  // A worker is asked for no more, and not every worker heeds that.
+  CutOutput(parameters_.output_limit, item.result.output);
   effects_.Emit(PoolResult{std::move(item)});
 }
 
@@ -308,6 +344,7 @@ void WorkerPool::EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra) {
   item.number = unit.extras++;
   item.worker = Value(worker);
   item.extra = std::move(extra);
+  CutOutput(parameters_.output_limit, item.extra.result.output);
   effects_.Emit(PoolResult{std::move(item)});
 }
 
@@ -339,6 +376,7 @@ void WorkerPool::OnTick(Instant now) {
   if (drain_at_.has_value() && *drain_at_ <= now) {
     EndDrain(now);
   }
+  PlaceWaiting(now);
   // Units first: a test over its time is told so even where its worker is
   // about to be found at fault too.
   std::vector<WorkerId> ids;
@@ -355,13 +393,60 @@ void WorkerPool::OnTick(Instant now) {
         unit != nullptr && worker->cause == Cause::kNone) {
       LookAtUnit(now, *worker, *unit);
     }
-    if (worker->deadline.has_value() && *worker->deadline <= now) {
+    if (worker->deadline.has_value() && *worker->deadline <= now &&
+        !AwaitsWords(*worker)) {
       OnStageDue(now, *worker);
     }
   }
 }
 
+void WorkerPool::OnPaused(Instant now) { paused_at_ = now; }
+
+void WorkerPool::OnResumed(Instant now) {
+  if (!paused_at_.has_value()) {
+    return;
+  }
+  const Duration length = now - *paused_at_;
+  paused_at_.reset();
+  for (auto& [token, unit] : units_) {
+    unit->progress.ShiftClock(length);
+    if (unit->quiet_until.has_value()) {
+      *unit->quiet_until += length;
+    }
+  }
+  for (auto& [id, worker] : workers_) {
+    // How an ending goes was seen all the time.
+    if (worker->cause == Cause::kNone && worker->deadline.has_value()) {
+      *worker->deadline += length;
+    }
+  }
+}
+
+void WorkerPool::OnStall(Duration length) {
+  for (auto& [token, unit] : units_) {
+    unit->progress.ShiftClock(length);
+    if (unit->quiet_until.has_value()) {
+      *unit->quiet_until += length;
+    }
+  }
+  for (auto& [id, worker] : workers_) {
+    if (worker->deadline.has_value()) {
+      *worker->deadline += length;
+    }
+  }
+}
+
 void WorkerPool::LookAtUnit(Instant now, Worker& worker, Unit& unit) {
+  if (!paused_at_.has_value() && !LookAtTest(now, worker, unit)) {
+    return;
+  }
+  if (unit.stop_at.has_value() && *unit.stop_at <= now) {
+    unit.stop_at.reset();
+    End(now, worker, Cause::kStopped, unit.stop_reason, parameters_.kill_grace);
+  }
+}
+
+bool WorkerPool::LookAtTest(Instant now, Worker& worker, Unit& unit) {
   if (const auto& running = unit.progress.running(); running.has_value()) {
     if (!running->slow_warned &&
         now - running->started >= parameters_.slow_warning) {
@@ -377,19 +462,16 @@ void WorkerPool::LookAtUnit(Instant now, Worker& worker, Unit& unit) {
     }
     if (const auto at = running->timeout_at(); at.has_value() && *at <= now) {
       OnTimeout(now, worker, unit);
-      return;
+      return false;
     }
   } else if (unit.quiet_until.has_value() && *unit.quiet_until <= now) {
     unit.quiet_until.reset();
     End(now, worker, Cause::kMisbehaved,
         "it said nothing between two tests for longer than any test may take",
         parameters_.kill_grace);
-    return;
+    return false;
   }
-  if (unit.stop_at.has_value() && *unit.stop_at <= now) {
-    unit.stop_at.reset();
-    End(now, worker, Cause::kStopped, unit.stop_reason, parameters_.kill_grace);
-  }
+  return true;
 }
 
 std::optional<Instant> WorkerPool::next_deadline() const {
@@ -399,8 +481,13 @@ std::optional<Instant> WorkerPool::next_deadline() const {
       next = at;
     }
   };
+  for (const auto& [token, unit] : units_) {
+    consider(unit->place_at);
+  }
   for (const auto& [id, worker] : workers_) {
-    consider(worker->deadline);
+    if (!AwaitsWords(*worker)) {
+      consider(worker->deadline);
+    }
     if (worker->cause != Cause::kNone || !worker->unit.has_value()) {
       continue;
     }
@@ -410,6 +497,9 @@ std::optional<Instant> WorkerPool::next_deadline() const {
     }
     const Unit& unit = *it->second;
     consider(unit.stop_at);
+    if (paused_at_.has_value()) {
+      continue;
+    }
     if (const auto& running = unit.progress.running(); running.has_value()) {
       consider(running->timeout_at());
       if (!running->slow_warned) {

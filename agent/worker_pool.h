@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "agent/pool_effects.h"
@@ -56,6 +57,11 @@ struct WorkerPoolParameters {
   // Silence between tests of a unit, set-up and tear-down of scopes included;
   // the next test's timeout if that is longer.
   Duration between_tests = std::chrono::minutes(10);
+  // Silence before the first test of a unit that has a timeout, or that timeout
+  // if it is longer.
+  Duration before_first = std::chrono::minutes(1);
+  // For how long it is tried to start a worker where something runs short.
+  Duration spawn_bound = std::chrono::minutes(1);
   // A test that runs this long is logged.
   Duration slow_warning = std::chrono::seconds(60);
   std::uint32_t max_recycles_per_minute = 120;
@@ -68,6 +74,10 @@ struct WorkerDeath {
   std::string reason;
   // The end of what it wrote to its standard output and error.
   std::string last_output;
+  // How much of it came before that.
+  std::uint64_t dropped_output = 0;
+
+  CapturedOutput Output() const;
 };
 
 class WorkerPool {
@@ -77,8 +87,9 @@ class WorkerPool {
 
   void OnCommand(Instant now, const PoolCommand& command);
 
-  // `sentence` names the program and what was wrong.
-  void OnSpawnFailed(Instant now, WorkerId worker, absl::string_view sentence);
+  // `status` names the program and what was wrong. kUnavailable and
+  // kResourceExhausted pass: it is tried again.
+  void OnSpawnFailed(Instant now, WorkerId worker, const absl::Status& status);
   void OnWorkerMessage(Instant now, WorkerId worker, FromWorker message);
   // The worker's bytes are no message; nothing more is read from it.
   void OnProtocolError(Instant now, WorkerId worker,
@@ -88,6 +99,13 @@ class WorkerPool {
   void OnTreeDescribed(Instant now, WorkerId worker, std::string stacks);
   // All that the worker had written has come in as messages before.
   void OnWorkerExited(Instant now, WorkerId worker, const WorkerDeath& death);
+
+  // Workers are not read from now on, and what they do not seem to say is not
+  // held against them, until OnResumed. What had come is read before that.
+  void OnPaused(Instant now);
+  void OnResumed(Instant now);
+  // For so long nobody was looked at: the host slept, or we were stopped.
+  void OnStall(Duration length);
 
   void OnTick(Instant now);
   std::optional<Instant> next_deadline() const;
@@ -112,6 +130,7 @@ class WorkerPool {
     std::optional<Instant> hello_at;
     bool tests_in_children = false;
     std::uint64_t last_request = 0;
+    std::uint64_t suite_request = 0;
     std::uint32_t units_served = 0;
     // What it runs, or will run when it has said hello.
     std::optional<Token> unit;
@@ -131,10 +150,15 @@ class WorkerPool {
     Duration grace{};
     // Of hello, of the end that must follow a closed socket, or of the stage.
     std::optional<Instant> deadline;
+    // Descriptions asked for and not yet come: only the last one counts.
+    std::uint32_t descriptions = 0;
     // What it still said of its test while being ended.
     std::optional<TestResult> reported;
-    // It began another test after that, which is run again and said to be.
-    bool went_on = false;
+    // The test that runs began while the worker was being ended, and is not to
+    // blame for that.
+    bool began_late = false;
+    // It finished its unit while being ended.
+    bool unit_done = false;
   };
 
   struct Unit {
@@ -149,6 +173,14 @@ class WorkerPool {
     std::uint32_t barren = 0;
     // A worker ended it early once already.
     bool cut_short = false;
+    // It needs a worker, and may have one then: at once, or at the next
+    // worker's end where that is absent.
+    bool waits = false;
+    bool fresh_only = false;
+    std::optional<Instant> place_at;
+    // No worker could be started for it, since then.
+    std::optional<Instant> failing_since;
+    Duration spawn_wait{};
     // Nothing more of it is started.
     bool stopping = false;
     std::string stop_reason;
@@ -172,6 +204,9 @@ class WorkerPool {
   void Place(Instant now, Unit& unit, bool fresh_only);
   Worker* FindFree(const SuiteKey& key, bool fresh_only);
   void MakeRoom(Instant now);
+  void PlaceWaiting(Instant now);
+  // Whether the unit waits for another try to start a worker for it.
+  bool TryLater(Instant now, Unit& unit, const absl::Status& status);
   Worker& SpawnWorker(Instant now, const SuiteKey& key,
                       std::shared_ptr<const SuiteSpec> suite);
   void SendUnit(Instant now, Worker& worker, Unit& unit);
@@ -194,14 +229,26 @@ class WorkerPool {
                       const WorkerTestDeadline& message);
   void OnTestFinished(Instant now, Worker& worker, WorkerTestFinished message);
   void OnUnitFinished(Instant now, Worker& worker, WorkerUnitFinished message);
+  void OnKept(Instant now, Worker& worker, const WorkerProcessesKept& message);
   // The same from a worker that is being ended.
-  void OnLastWords(Worker& worker, FromWorker message);
+  void OnLastWords(Instant now, Worker& worker, FromWorker message);
+  void OnLastResult(Instant now, Worker& worker, Unit& unit,
+                    WorkerTestFinished message);
+  // The end of a worker that is over its time is called off: it can go on.
+  void CallOff(Instant now, Worker& worker, Unit& unit, TestResult result);
   void Refuse(Instant now, Worker& worker, absl::string_view sentence);
   void Violation(Instant now, Worker& worker, absl::string_view what);
-  void TakeExtras(Unit& unit, WorkerId worker, WorkerUnitFinished& message);
+  // Extra failures and how the tear-down went.
+  void TakeEnd(Unit& unit, WorkerId worker, WorkerUnitFinished& message);
 
   // What is due of a unit on a worker.
   void LookAtUnit(Instant now, Worker& worker, Unit& unit);
+  // Of what it says; false where it is over its time.
+  bool LookAtTest(Instant now, Worker& worker, Unit& unit);
+  // Whether a deadline is one for words, which cannot come while paused.
+  bool AwaitsWords(const Worker& worker) const {
+    return paused_at_.has_value() && worker.cause == Cause::kNone;
+  }
 
   // Endings.
   void Leave(Instant now, Worker& worker);
@@ -219,6 +266,8 @@ class WorkerPool {
               Unit& unit);
   void ChargeRunning(Instant now, const Worker& worker,
                      const WorkerDeath& death, Unit& unit);
+  // The running test is no one's fault.
+  void RunAgain(const Worker& worker, Unit& unit);
   void OnBarrenDeath(const Worker& worker, const WorkerDeath& death,
                      absl::string_view what, Unit& unit);
 
@@ -239,6 +288,9 @@ class WorkerPool {
   absl::btree_map<Token, std::unique_ptr<Unit>> units_;
   // Suites that a worker refused, with its sentence: the next would too.
   absl::btree_map<SuiteKey, std::string> refused_;
+  // Suites of which a test began somewhere.
+  absl::btree_set<SuiteKey> seen_to_run_;
+  std::optional<Instant> paused_at_;
   bool draining_ = false;
   bool drain_over_ = false;
   bool empty_told_ = false;

@@ -1,5 +1,6 @@
 // WorkerPool: how workers end, by themselves or by us, and who is charged.
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 // Workers in a row that die without finishing a test of the unit, before its
 // rest is given up.
 constexpr std::uint32_t kMaxBarren = 3;
+// Between two tries to start a worker where something runs short.
+constexpr Duration kFirstSpawnWait = std::chrono::milliseconds(100);
+constexpr Duration kLongestSpawnWait = std::chrono::seconds(5);
 
 std::string HowItEnded(const WorkerDeath& death) {
   if (!death.status.has_value()) {
@@ -30,6 +34,13 @@ std::string Seconds(Duration duration) {
 }
 
 }  // namespace
+
+CapturedOutput WorkerDeath::Output() const {
+  CapturedOutput output;
+  (dropped_output == 0 ? output.head : output.tail) = last_output;
+  output.cut_bytes = dropped_output;
+  return output;
+}
 
 void WorkerPool::Leave(Instant now, Worker& worker) {
   worker.cause = Cause::kLeaving;
@@ -57,6 +68,7 @@ void WorkerPool::End(Instant now, Worker& worker, Cause cause, std::string text,
   if (cause == Cause::kTimedOut) {
     worker.stage = Stage::kDescribing;
     worker.deadline = now + parameters_.describe_bound;
+    ++worker.descriptions;
     effects_.DescribeTree(worker.id);
   } else {
     Terminate(now, worker);
@@ -117,8 +129,8 @@ void WorkerPool::OnTimeout(Instant now, Worker& worker, const Unit& unit) {
 
 void WorkerPool::OnTreeDescribed(Instant now, WorkerId id, std::string stacks) {
   Worker* const worker = FindWorker(id);
-  if (worker == nullptr || worker->cause == Cause::kNone ||
-      worker->stage != Stage::kDescribing) {
+  if (worker == nullptr || --worker->descriptions > 0 ||
+      worker->cause == Cause::kNone || worker->stage != Stage::kDescribing) {
     return;
   }
   worker->stacks = std::move(stacks);
@@ -151,25 +163,47 @@ void WorkerPool::OnReplacementSettled(Instant now, const Worker& replacement) {
 }
 
 void WorkerPool::OnSpawnFailed(Instant now, WorkerId id,
-                               absl::string_view sentence) {
+                               const absl::Status& status) {
   Worker* const worker = FindWorker(id);
   if (worker == nullptr) {
     return;
   }
   OnReplacementSettled(now, *worker);
   const std::optional<Token> token = worker->unit;
-  if (Unit* const unit = UnitOf(*worker); unit != nullptr) {
-    FailRest(*unit, id,
-             absl::StrCat("no worker for suite ", worker->suite->name, ": ",
-                          sentence),
-             "");
+  Unit* const unit = UnitOf(*worker);
+  const std::string sentence = absl::StrCat(
+      "no worker for suite ", worker->suite->name, ": ", status.message());
+  if (unit != nullptr) {
     Detach(now, *unit);
+  } else {
+    Log(LogLevel::kWarning, sentence);
   }
   workers_.erase(id);
-  if (token.has_value()) {
+  if (unit != nullptr && !TryLater(now, *unit, status)) {
+    FailRest(*unit, id, sentence, "");
     EndUnit(*token);
   }
+  PlaceWaiting(now);
   TellIfEmpty();
+}
+
+bool WorkerPool::TryLater(Instant now, Unit& unit, const absl::Status& status) {
+  if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) {
+    return false;
+  }
+  if (!unit.failing_since.has_value()) {
+    unit.failing_since = now;
+    unit.spawn_wait = kFirstSpawnWait;
+    Log(LogLevel::kWarning,
+        absl::StrCat("no worker for suite ", unit.suite->name,
+                     " yet: ", status.message()));
+  } else if (now - *unit.failing_since >= parameters_.spawn_bound) {
+    return false;
+  }
+  unit.waits = true;
+  unit.place_at = now + unit.spawn_wait;
+  unit.spawn_wait = std::min(2 * unit.spawn_wait, kLongestSpawnWait);
+  return true;
 }
 
 void WorkerPool::OnWorkerExited(Instant now, WorkerId id,
@@ -191,6 +225,7 @@ void WorkerPool::OnWorkerExited(Instant now, WorkerId id,
   } else if (worker->cause == Cause::kNone) {
     NoteIdleEnd(*worker, HowItEnded(death));
   }
+  PlaceWaiting(now);
   TellIfEmpty();
 }
 
@@ -214,8 +249,15 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
     return;
   }
   if (unit.progress.running().has_value()) {
-    ChargeRunning(now, worker, death, unit);
+    if (worker.began_late) {
+      RunAgain(worker, unit);
+    } else {
+      ChargeRunning(now, worker, death, unit);
+    }
     return;
+  }
+  if (worker.reported.has_value() || worker.unit_done) {
+    return;  // we ended it, and what for is told
   }
   const std::string how = worker.cause == Cause::kMisbehaved
                               ? worker.cause_text
@@ -227,7 +269,7 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
     extra.result.outcome = Outcome::kError;
     extra.result.message =
         absl::StrCat("the worker ended after its last test: ", how);
-    extra.result.output.head = death.last_output;
+    extra.result.output = death.Output();
     unit.end.finalize = Outcome::kError;
     unit.end.message = extra.result.message;
     EmitExtra(unit, worker.id, std::move(extra));
@@ -242,7 +284,7 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
     extra.result.outcome = Outcome::kError;
     extra.result.message =
         absl::StrCat("the worker ended between two tests: ", how);
-    extra.result.output.head = death.last_output;
+    extra.result.output = death.Output();
     EmitExtra(unit, worker.id, std::move(extra));
     return;
   }
@@ -257,7 +299,7 @@ void WorkerPool::ChargeRunning(Instant now, const Worker& worker,
     result = *worker.reported;
   } else {
     result.duration = now - running.started;
-    result.output.head = death.last_output;
+    result.output = death.Output();
   }
   switch (worker.cause) {
     case Cause::kTimedOut:
@@ -296,11 +338,14 @@ void WorkerPool::OnBarrenDeath(const Worker& worker, const WorkerDeath& death,
   if (++unit.barren < kMaxBarren) {
     return;
   }
-  FailRest(unit, worker.id,
-           absl::StrCat("workers of suite ", unit.suite->name,
-                        " end before they run a test, ", unit.barren,
-                        " times in a row; the last one: ", what),
-           death.last_output);
+  const std::string sentence = absl::StrCat(
+      "workers of suite ", unit.suite->name, " end before they run a test, ",
+      unit.barren, " times in a row; the last one: ", what);
+  FailRest(unit, worker.id, sentence, death.last_output);
+  if (!seen_to_run_.contains(worker.key)) {
+    // No other unit of it would fare better, and each would take as long.
+    refused_[worker.key] = sentence;
+  }
 }
 
 }  // namespace paceline

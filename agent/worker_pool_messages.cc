@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/worker_pool.h"
+#include "common/base/log.h"
 
 namespace paceline {
 
@@ -13,7 +14,7 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
     return;
   }
   if (worker->cause != Cause::kNone) {
-    OnLastWords(*worker, std::move(message));
+    OnLastWords(now, *worker, std::move(message));
     return;
   }
   if (auto* hello = std::get_if<WorkerHello>(&message)) {
@@ -30,6 +31,8 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
     OnTestDeadline(now, *worker, *deadline);
   } else if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
     OnTestFinished(now, *worker, std::move(*finished));
+  } else if (auto* kept = std::get_if<WorkerProcessesKept>(&message)) {
+    OnKept(now, *worker, *kept);
   } else {
     OnUnitFinished(now, *worker,
                    std::move(std::get<WorkerUnitFinished>(message)));
@@ -52,6 +55,9 @@ void WorkerPool::OnHello(Instant now, Worker& worker,
     return;
   }
   worker.hello_at = now;
+  if (Unit* const unit = UnitOf(worker); unit != nullptr) {
+    unit->failing_since.reset();
+  }
   worker.deadline.reset();
   worker.tests_in_children = message.tests_in_children;
   if (std::optional<std::string> note =
@@ -62,8 +68,10 @@ void WorkerPool::OnHello(Instant now, Worker& worker,
   OnReplacementSettled(now, worker);
   WorkerSuite suite;
   suite.request = ++worker.last_request;
+  worker.suite_request = suite.request;
   suite.spec = *worker.suite;
   suite.output_limit = parameters_.output_limit;
+  suite.kill_grace = parameters_.kill_grace;
   effects_.Send(worker.id, std::move(suite));
   if (Unit* const unit = UnitOf(worker); unit != nullptr) {
     SendUnit(now, worker, *unit);
@@ -74,7 +82,17 @@ void WorkerPool::OnHello(Instant now, Worker& worker,
 
 void WorkerPool::OnRefused(Instant now, Worker& worker,
                            const WorkerSuiteRefused& message) {
-  Refuse(now, worker, message.message);
+  const Unit* const unit = UnitOf(worker);
+  if (message.request != worker.suite_request) {
+    Violation(now, worker,
+              absl::StrCat("refused a suite of request ", message.request));
+  } else if (worker.units_served > 0 ||
+             (unit != nullptr && (unit->progress.running().has_value() ||
+                                  unit->progress.settled_in_request() > 0))) {
+    Violation(now, worker, "refused its suite after it had run a test of it");
+  } else {
+    Refuse(now, worker, message.message);
+  }
 }
 
 // The suite cannot be run by this worker, nor by another one like it.
@@ -102,6 +120,7 @@ void WorkerPool::OnTestStarted(Instant now, Worker& worker,
     return;
   }
   unit.quiet_until.reset();
+  seen_to_run_.insert(worker.key);
   const Lease& lease = unit.progress.lease();
   effects_.Emit(
       PoolTestStarted{lease.run, lease.token,
@@ -139,7 +158,7 @@ void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
     return;
   }
   const Token token = unit.progress.lease().token;
-  TakeExtras(unit, worker.id, message);
+  TakeEnd(unit, worker.id, message);
   WorkerHealth health = message.health;
   if (worker.tests_in_children) {
     health = effects_.AddTree(worker.id, health);
@@ -148,11 +167,6 @@ void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
       policy_.OnUnitEnd(now, worker.key, worker.suite->name, health,
                         now - *worker.hello_at, worker.units_served == 0);
   ++worker.units_served;
-  if (IsGood(unit.end.finalize)) {
-    // A failed tear-down in an earlier worker of the unit is not forgotten.
-    unit.end.finalize = message.finalize;
-    unit.end.message = std::move(message.message);
-  }
   unit.end.health = health;
   unit.end.recycled = decision.reason;
   if (decision.note.has_value()) {
@@ -177,8 +191,17 @@ void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
   Continue(now, token);
 }
 
-void WorkerPool::TakeExtras(Unit& unit, WorkerId worker,
-                            WorkerUnitFinished& message) {
+void WorkerPool::OnKept(Instant now, Worker& worker,
+                        const WorkerProcessesKept& message) {
+  if (message.request != UnitOf(worker)->progress.request()) {
+    Violation(now, worker, "kept processes of a unit that it does not run");
+  } else if (!worker.run_over) {
+    effects_.KeepProcesses(worker.id, worker.key.run, message.pids);
+  }
+}
+
+void WorkerPool::TakeEnd(Unit& unit, WorkerId worker,
+                         WorkerUnitFinished& message) {
   for (ExtraResult& extra : message.extras) {
     EmitExtra(unit, worker, std::move(extra));
   }
@@ -191,6 +214,11 @@ void WorkerPool::TakeExtras(Unit& unit, WorkerId worker,
                                ? "the tear-down after a unit failed"
                                : message.message;
     EmitExtra(unit, worker, std::move(extra));
+  }
+  if (IsGood(unit.end.finalize)) {
+    // A failed tear-down in an earlier worker of the unit is not forgotten.
+    unit.end.finalize = message.finalize;
+    unit.end.message = std::move(message.message);
   }
 }
 
@@ -217,39 +245,94 @@ void WorkerPool::OnWorkerClosed(Instant now, WorkerId id) {
 
 void WorkerPool::Violation(Instant now, Worker& worker,
                            absl::string_view what) {
-  End(now, worker, Cause::kMisbehaved,
+  std::string sentence =
       absl::StrCat("the worker of suite ", worker.suite->name,
-                   " broke the worker protocol: it ", what),
+                   " broke the worker protocol: it ", what);
+  Log(LogLevel::kWarning, sentence);
+  End(now, worker, Cause::kMisbehaved, std::move(sentence),
       parameters_.kill_grace);
 }
 
-void WorkerPool::OnLastWords(Worker& worker, FromWorker message) {
+void WorkerPool::OnLastWords(Instant now, Worker& worker, FromWorker message) {
   Unit* const unit = UnitOf(worker);
-  if (unit == nullptr) {
+  if (unit == nullptr || worker.cause == Cause::kStopped ||
+      worker.cause == Cause::kDrained) {
+    // Whatever it still says is the answer to our signal, not a result.
     return;
   }
   if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
-    const absl::StatusOr<std::size_t> index =
-        unit->progress.Find(finished->request, finished->test);
-    if (index.ok() && unit->progress.running().has_value() &&
-        unit->progress.running()->index == *index &&
-        !worker.reported.has_value()) {
-      worker.reported = std::move(finished->result);
-    }
+    OnLastResult(now, worker, *unit, std::move(*finished));
   } else if (const auto* started = std::get_if<WorkerTestStarted>(&message)) {
-    // It finished its test while we were about to end it, and went on. Our
-    // signal meets the next one, which is not charged.
-    const absl::StatusOr<std::size_t> index =
-        unit->progress.Find(started->request, started->test);
-    if (index.ok() && worker.reported.has_value() &&
-        !std::exchange(worker.went_on, true)) {
-      EmitNote(worker.key.run,
-               absl::StrCat(unit->suite->name, ": ",
-                            unit->progress.lease().tests[*index].name,
-                            " had begun when its worker was ended because of "
-                            "the test before it; it is run again"));
+    if (unit->progress.OnStarted(now, *started).ok()) {
+      worker.began_late = true;
+    }
+  } else if (auto* end = std::get_if<WorkerUnitFinished>(&message)) {
+    if (unit->progress.CheckUnitFinished(*end).ok() && !worker.unit_done) {
+      worker.unit_done = true;
+      TakeEnd(*unit, worker.id, *end);
     }
   }
+}
+
+void WorkerPool::OnLastResult(Instant now, Worker& worker, Unit& unit,
+                              WorkerTestFinished message) {
+  const absl::StatusOr<std::size_t> index =
+      unit.progress.Find(message.request, message.test);
+  if (!index.ok() || !unit.progress.running().has_value() ||
+      unit.progress.running()->index != *index) {
+    return;
+  }
+  if (!worker.began_late) {
+    if (worker.cause == Cause::kTimedOut &&
+        worker.stage == Stage::kDescribing) {
+      CallOff(now, worker, unit, std::move(message.result));
+      return;
+    }
+    worker.reported = std::move(message.result);
+    ChargeRunning(now, worker, WorkerDeath{}, unit);
+    return;
+  }
+  worker.began_late = false;
+  if (!IsGood(message.result.outcome)) {
+    // It may have met our signal, and is not charged for that.
+    RunAgain(worker, unit);
+    return;
+  }
+  unit.progress.Settle(*index);
+  EmitAttempt(unit, worker.id, *index, std::move(message.result));
+}
+
+void WorkerPool::CallOff(Instant now, Worker& worker, Unit& unit,
+                         TestResult result) {
+  const std::size_t index = unit.progress.running()->index;
+  result.outcome = Outcome::kTimedOut;
+  result.message = std::move(worker.cause_text);
+  unit.progress.Settle(index);
+  unit.barren = 0;
+  EmitAttempt(unit, worker.id, index, std::move(result));
+  worker.cause = Cause::kNone;
+  worker.deadline.reset();
+  ExpectTest(now, unit);
+  if (drain_over_) {
+    End(now, worker, Cause::kDrained, "the agent drains",
+        parameters_.kill_grace);
+  } else if (unit.stopping) {
+    // Said again: the first may have come before it was heard.
+    effects_.Send(worker.id, WorkerStop{unit.progress.request()});
+    if (!unit.stop_at.has_value()) {
+      unit.stop_at = now + parameters_.kill_grace;
+    }
+  }
+}
+
+void WorkerPool::RunAgain(const Worker& worker, Unit& unit) {
+  const std::size_t index = unit.progress.running()->index;
+  EmitNote(worker.key.run,
+           absl::StrCat(unit.suite->name, ": ",
+                        unit.progress.lease().tests[index].name,
+                        " had begun when its worker was ended because of the "
+                        "test before it; it is run again"));
+  unit.progress.ForgetRunning();
 }
 
 }  // namespace paceline

@@ -3,7 +3,9 @@
 #include "absl/strings/str_cat.h"
 #include "cli/take.h"
 #include "common/config/quantity.h"
+#include "common/model/recycle_reason.h"
 #include "common/net/endpoint.h"
+#include "worker/protocol/messages.h"
 
 namespace paceline {
 namespace {
@@ -13,6 +15,17 @@ Option LogLevelOption(std::string* level) {
           .value = "LEVEL",
           .help = "debug, info, warning or error (info)",
           .take = TakeText(level)};
+}
+
+// A result's frame holds no more (docs/worker-protocol.md).
+absl::StatusOr<std::uint64_t> ParseOutputLimit(const std::string& text) {
+  absl::StatusOr<std::uint64_t> bytes = ParseBytes(text);
+  if (bytes.ok() && *bytes > kMaxOutputLimit) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at most ", FormatBytes(kMaxOutputLimit),
+                     " of a test's output are kept"));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -69,9 +82,7 @@ OptionSet AgentOptionSet(AgentFlags* flags) {
       {.key = "output-limit",
        .value = "SIZE",
        .help = "Of a test's output, its first and last part are kept (1MiB)",
-       .take = TakeParsed(&flags->output_limit, [](const std::string& text) {
-         return ParseBytes(text);
-       })});
+       .take = TakeParsed(&flags->output_limit, ParseOutputLimit)});
   set.Add({.key = "kill-grace",
            .value = "TIME",
            .help = "From SIGTERM to SIGKILL (3s)",

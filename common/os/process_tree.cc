@@ -28,6 +28,7 @@ struct Stat {
   char state = 'X';
   pid_t parent = 0;
   int threads = 0;
+  std::uint64_t start = 0;
 
   // A leader that left its other threads behind shows as a zombie, too.
   bool living() const { return (state != 'Z' && state != 'X') || threads > 1; }
@@ -46,8 +47,9 @@ std::optional<Stat> ReadStat(pid_t pid) {
   const std::vector<absl::string_view> fields = absl::StrSplit(
       absl::string_view(*text).substr(name_end + 1), ' ', absl::SkipEmpty());
   Stat stat;
-  if (fields.size() < 18 || !absl::SimpleAtoi(fields[1], &stat.parent) ||
-      !absl::SimpleAtoi(fields[17], &stat.threads)) {
+  if (fields.size() < 20 || !absl::SimpleAtoi(fields[1], &stat.parent) ||
+      !absl::SimpleAtoi(fields[17], &stat.threads) ||
+      !absl::SimpleAtoi(fields[19], &stat.start)) {
     return std::nullopt;
   }
   stat.state = fields[0][0];
@@ -110,7 +112,8 @@ bool Signal(pid_t pid, int signal) { return kill(pid, signal) == 0; }
 
 // Stops the tree before it is killed: what is stopped cannot fork, and what
 // is not yet dead keeps its children from moving to another parent.
-std::vector<pid_t> Freeze(pid_t root, bool including_root, int max_rounds) {
+std::vector<pid_t> Freeze(pid_t root, bool including_root,
+                          const SparedPids& spared, int max_rounds) {
   std::vector<pid_t> frozen;
   if (including_root && Signal(root, SIGSTOP)) {
     frozen.push_back(root);
@@ -118,7 +121,7 @@ std::vector<pid_t> Freeze(pid_t root, bool including_root, int max_rounds) {
   absl::flat_hash_set<pid_t> seen;
   for (int round = 0; round < max_rounds; ++round) {
     bool found = false;
-    for (const pid_t pid : Descendants(root)) {
+    for (const pid_t pid : Descendants(root, spared)) {
       if (seen.insert(pid).second) {
         found = true;
         if (Signal(pid, SIGSTOP)) {
@@ -133,11 +136,12 @@ std::vector<pid_t> Freeze(pid_t root, bool including_root, int max_rounds) {
   return frozen;
 }
 
-int KillTree(pid_t root, bool including_root, int max_rounds) {
+int KillTree(pid_t root, bool including_root, const SparedPids& spared,
+             int max_rounds) {
   absl::flat_hash_set<pid_t> killed;
   for (int round = 0; round < max_rounds; ++round) {
     std::vector<pid_t> frozen =
-        Freeze(root, including_root && round == 0, max_rounds);
+        Freeze(root, including_root && round == 0, spared, max_rounds);
     bool found = false;
     // Children first: the end of a parent would set its stopped children
     // going again where it leaves their process group without one.
@@ -165,7 +169,7 @@ std::vector<pid_t> Children(pid_t parent) {
   return children;
 }
 
-std::vector<pid_t> Descendants(pid_t root) {
+std::vector<pid_t> Descendants(pid_t root, const SparedPids& spared) {
   absl::flat_hash_map<pid_t, std::vector<pid_t>> all;
   if (!HasChildrenFiles()) {
     all = WalkAll();
@@ -178,7 +182,7 @@ std::vector<pid_t> Descendants(pid_t root) {
   for (;;) {
     for (const pid_t child :
          HasChildrenFiles() ? Children(parent) : all[parent]) {
-      if (seen.insert(child).second) {
+      if (!spared.contains(child) && seen.insert(child).second) {
         found.push_back(child);
       }
     }
@@ -189,19 +193,25 @@ std::vector<pid_t> Descendants(pid_t root) {
   }
 }
 
-int SignalTree(pid_t root, int signal, bool including_root, int max_rounds) {
+int SignalTree(pid_t root, int signal, bool including_root,
+               const SparedPids& spared, int max_rounds) {
   PACELINE_CHECK(root > 0);
   PACELINE_CHECK(!including_root || root != getpid());
   if (signal == SIGKILL) {
-    return KillTree(root, including_root, max_rounds);
+    return KillTree(root, including_root, spared, max_rounds);
   }
   // Listed first: the signal may end a parent and move its children.
-  const std::vector<pid_t> descendants = Descendants(root);
+  const std::vector<pid_t> descendants = Descendants(root, spared);
   int count = including_root && Signal(root, signal) ? 1 : 0;
   for (const pid_t pid : descendants) {
     count += Signal(pid, signal) ? 1 : 0;
   }
   return count;
+}
+
+std::optional<std::uint64_t> StartTime(pid_t pid) {
+  const std::optional<Stat> stat = ReadStat(pid);
+  return stat.has_value() ? std::optional(stat->start) : std::nullopt;
 }
 
 std::string InitialEnvironmentValue(pid_t pid, const std::string& name) {

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -157,6 +160,24 @@ absl::Status SpawnError(const SpawnSpec& spec, const std::string& program,
     default:
       return failed(ErrorText(error));
   }
+}
+
+// The children of this process that it knows of.
+struct SpawnedChildren {
+  // Held shared while one is being made.
+  std::shared_mutex being_made;
+  std::mutex mutex;
+  absl::flat_hash_set<pid_t> pids;
+};
+
+SpawnedChildren& Spawned() {
+  static auto* const children = new SpawnedChildren;
+  return *children;
+}
+
+void ForgetSpawned(pid_t pid) {
+  const std::lock_guard<std::mutex> lock(Spawned().mutex);
+  Spawned().pids.erase(pid);
 }
 
 // One /dev/null for all children of the process, opened once.
@@ -328,10 +349,15 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   const std::vector<char*> argv = Pointers(spec.argv);
   const std::vector<char*> env = Pointers(spec.env);
   Child child;
+  const std::shared_lock<std::shared_mutex> making(Spawned().being_made);
   if (const int error = posix_spawn(&child.pid, program.c_str(), actions.get(),
                                     attributes.get(), argv.data(), env.data());
       error != 0) {
     return SpawnError(spec, program, error);
+  }
+  {
+    const std::lock_guard<std::mutex> lock(Spawned().mutex);
+    Spawned().pids.insert(child.pid);
   }
   // The child is not reaped before TryReap, so its pid is still its own.
   // (By its number: the header of glibc 2.36 declares it as a C++ function.)
@@ -342,6 +368,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
     kill(child.pid, SIGKILL);
     while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
     }
+    ForgetSpawned(child.pid);
     return absl::Status(CodeOfSpawnError(error),
                         absl::StrCat("cannot watch ", program, ": ",
                                      ErrorText(error), "; it was ended again"));
@@ -380,8 +407,17 @@ std::optional<WaitStatus> TryReap(pid_t pid) {
   if (reaped == 0) {
     return std::nullopt;
   }
+  ForgetSpawned(pid);
   return status;
 }
+
+bool IsSpawned(pid_t pid) {
+  const std::lock_guard<std::mutex> lock(Spawned().mutex);
+  return Spawned().pids.contains(pid);
+}
+
+SpawnPause::SpawnPause() { Spawned().being_made.lock(); }
+SpawnPause::~SpawnPause() { Spawned().being_made.unlock(); }
 
 std::vector<std::string> CurrentEnvironment() {
   std::vector<std::string> env;

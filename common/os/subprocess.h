@@ -48,6 +48,19 @@ struct Child {
 // (no more processes), kInvalidArgument (E2BIG, ENOEXEC).
 absl::StatusOr<Child> Spawn(const SpawnSpec& spec);
 
+// Whether `pid` was started by Spawn here and not seen to end by TryReap: what
+// else is a child of this process was left to it.
+bool IsSpawned(pid_t pid);
+// Keeps Spawn from returning on other threads, so that IsSpawned knows of all
+// that is listed meanwhile.
+class SpawnPause {
+ public:
+  SpawnPause();
+  ~SpawnPause();
+  SpawnPause(const SpawnPause&) = delete;
+  SpawnPause& operator=(const SpawnPause&) = delete;
+};
+
 // How a child ended.
 struct WaitStatus {
   int raw = 0;  // as waitpid gives it

@@ -53,6 +53,9 @@ class SimulatedPool final : public Node, private PoolEffects {
   void DescribeTree(WorkerId worker) override;
   void CloseWorker(WorkerId worker) override;
   WorkerHealth AddTree(WorkerId worker, const WorkerHealth& own) override;
+  void KeepProcesses(WorkerId /*worker*/, const RunId& /*run*/,
+                     const std::vector<std::uint32_t>& /*pids*/) override {}
+  void EndKept(const RunId& /*run*/) override {}
   absl::StatusOr<std::string> MakeTempDir(const Token& token) override;
   void RemoveTempDir(const std::string& path) override;
   void Emit(PoolEvent event) override;

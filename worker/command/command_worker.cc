@@ -55,9 +55,8 @@ absl::Status CommandRunner::RunUnit(const WorkerRunUnit& unit,
   options.on_output = [&capture](absl::string_view bytes) {
     capture.Append(bytes);
   };
-  bool stop = reporter.StopRequested();
-  for (std::uint32_t i = 0;
-       i < unit.tests.size() && !stop && !reporter.Terminating(); ++i) {
+  for (std::uint32_t i = 0; i < unit.tests.size() && !reporter.StopRequested();
+       ++i) {
     SpawnSpec spec;
     spec.argv = DecodeCommand(unit.tests[i].payload);
     if (spec.argv.empty()) {
@@ -79,13 +78,12 @@ absl::Status CommandRunner::RunUnit(const WorkerRunUnit& unit,
     reporter.TestStarted(i);
     const Instant start = clock.Now();
     const absl::StatusOr<TestProcessEnd> end =
-        RunTestProcess(spec, options, reporter);
+        RunTestProcess(spec, options, left_behind_, reporter);
     TestResult result = Judge(end);
     result.duration = clock.Now() - start;
     result.started_unix_ns = started_unix_ns;
     result.output = capture.Take();
     reporter.TestFinished(i, std::move(result));
-    stop = end.ok() && end->stop;
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "worker/lib/left_behind.h"
 #include "worker/lib/worker.h"
 
 namespace paceline {
@@ -22,6 +23,7 @@ class CommandRunner final : public Runner {
 
  private:
   WorkerSuite suite_;
+  LeftBehind left_behind_;
 };
 
 // The body of `paceline worker command`.

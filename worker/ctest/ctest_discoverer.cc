@@ -314,6 +314,7 @@ void Discovery::AddTest(ListedTest listed) {
   if (spec.timeout == Duration::zero()) {
     spec.timeout = kNoLimit;
   }
+  listed.test.leaves_processes |= graph_.IsAwaited(listed.name);
   if (listed.disabled) {
     spec.skip_reason = "disabled";
   }

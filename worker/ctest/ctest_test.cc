@@ -193,7 +193,7 @@ absl::Status ReadTestEntry(Key key, MsgpackReader& in, CtestTest& test) {
     case Key::kWillFail:
       return ReadTrue("will_fail", in, test.will_fail);
     case Key::kSetsUpFixture:
-      return ReadTrue("sets_up_fixture", in, test.sets_up_fixture);
+      return ReadTrue("leaves_processes", in, test.leaves_processes);
     default:
       return UnknownKey(key, in);
   }
@@ -235,7 +235,7 @@ std::string EncodeCtestTest(const CtestTest& test,
   if (test.will_fail) {
     out.True(Key::kWillFail);
   }
-  if (test.sets_up_fixture) {
+  if (test.leaves_processes) {
     out.True(Key::kSetsUpFixture);
   }
   return out.Finish();

@@ -46,8 +46,9 @@ struct CtestTest {
   std::optional<CtestTimeoutAfterMatch> timeout_after_match;
   std::optional<int> skip_return_code;
   bool will_fail = false;
-  // FIXTURES_SETUP: what it leaves running may be what it set up.
-  bool sets_up_fixture = false;
+  // FIXTURES_SETUP, or others wait for it by DEPENDS: what it leaves running
+  // may be what they need.
+  bool leaves_processes = false;
 
   friend bool operator==(const CtestTest&, const CtestTest&) = default;
 };

@@ -58,7 +58,8 @@ TestResult NotRun(std::string message) {
 class UnitRun {
  public:
   UnitRun(const WorkerSuite& suite, const CtestSuiteOptions& options,
-          const WorkerRunUnit& unit, UnitReporter& reporter);
+          const WorkerRunUnit& unit, LeftBehind& left_behind,
+          UnitReporter& reporter);
 
   void Run();
 
@@ -73,6 +74,7 @@ class UnitRun {
   const WorkerSuite& suite_;
   const CtestSuiteOptions& options_;
   const WorkerRunUnit& unit_;
+  LeftBehind& left_behind_;
   UnitReporter& reporter_;
   const SystemClock clock_;
   const std::vector<std::string> base_env_;
@@ -82,7 +84,6 @@ class UnitRun {
   OutputCapture capture_;
   WorkerHealth health_;
   std::optional<Instant> health_read_;
-  bool stop_ = false;
 };
 
 std::vector<std::string> BaseEnvironment(const WorkerSuite& suite) {
@@ -92,18 +93,19 @@ std::vector<std::string> BaseEnvironment(const WorkerSuite& suite) {
 }
 
 UnitRun::UnitRun(const WorkerSuite& suite, const CtestSuiteOptions& options,
-                 const WorkerRunUnit& unit, UnitReporter& reporter)
+                 const WorkerRunUnit& unit, LeftBehind& left_behind,
+                 UnitReporter& reporter)
     : suite_(suite),
       options_(options),
       unit_(unit),
+      left_behind_(left_behind),
       reporter_(reporter),
       base_env_(BaseEnvironment(suite)),
       capture_(suite.output_limit) {}
 
 void UnitRun::Run() {
-  stop_ = reporter_.StopRequested();
   for (std::uint32_t i = 0;
-       i < unit_.tests.size() && !stop_ && !reporter_.Terminating(); ++i) {
+       i < unit_.tests.size() && !reporter_.StopRequested(); ++i) {
     RunTest(i);
   }
 }
@@ -174,7 +176,7 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
   CtestJudge judge(test);
   TestProcessOptions options;
   // A fixture may be a server that is to stay.
-  options.end_leaked = !test.sets_up_fixture;
+  options.keep = test.leaves_processes;
   options.on_output = [&](absl::string_view bytes) {
     capture_.Append(bytes);
     judge.OnOutput(bytes);
@@ -197,13 +199,12 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
     result.leaked = end->leaked;
   }
   reporter_.TestFinished(index, std::move(result));
-  stop_ = end.ok() && end->stop;
 }
 
 absl::StatusOr<TestProcessEnd> UnitRun::Start(
     const TestProcessOptions& options) {
   absl::StatusOr<TestProcessEnd> end =
-      RunTestProcess(spawn_, options, reporter_);
+      RunTestProcess(spawn_, options, left_behind_, reporter_);
   if (!absl::IsInvalidArgument(end.status())) {
     return end;
   }
@@ -213,7 +214,7 @@ absl::StatusOr<TestProcessEnd> UnitRun::Start(
   shell.argv.front() = spawn_.program;
   shell.argv.insert(shell.argv.begin(), "sh");
   absl::StatusOr<TestProcessEnd> second =
-      RunTestProcess(shell, options, reporter_);
+      RunTestProcess(shell, options, left_behind_, reporter_);
   return second.ok() ? second : end;
 }
 
@@ -241,7 +242,7 @@ absl::Status CtestRunner::Open(const WorkerSuite& suite) {
 
 absl::Status CtestRunner::RunUnit(const WorkerRunUnit& unit,
                                   UnitReporter& reporter) {
-  UnitRun(suite_, options_, unit, reporter).Run();
+  UnitRun(suite_, options_, unit, left_behind_, reporter).Run();
   return absl::OkStatus();
 }
 

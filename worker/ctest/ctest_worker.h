@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "worker/ctest/ctest_test.h"
+#include "worker/lib/left_behind.h"
 #include "worker/lib/worker.h"
 
 namespace paceline {
@@ -22,6 +23,7 @@ class CtestRunner final : public Runner {
  private:
   WorkerSuite suite_;
   CtestSuiteOptions options_;
+  LeftBehind left_behind_;
 };
 
 // `paceline worker ctest`. Returns the process's exit code.

@@ -216,7 +216,7 @@ void ListingReader::TakeTest(const Json& parsed) {
     SetProperty(AsString(Member(property, "name")), Member(property, "value"),
                 listed);
   }
-  listed.test.sets_up_fixture = !listed.constraints.fixtures_setup.empty();
+  listed.test.leaves_processes = !listed.constraints.fixtures_setup.empty();
   const Json& backtrace = Member(parsed, "backtrace");
   if (const std::uint32_t at = AsCount(backtrace);
       backtrace.is_number_integer() && at < nodes_.size() &&

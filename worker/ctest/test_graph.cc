@@ -30,6 +30,10 @@ void TestGraph::Add(const ListedTest& listed) {
     dependents_.push_back(listed.name);
     std::vector<std::string>& depends = depends_[listed.name];
     depends.insert(depends.end(), listed.depends.begin(), listed.depends.end());
+    // To a clean-up ctest adds all that use its fixture.
+    if (listed.constraints.fixtures_cleanup.empty()) {
+      awaited_.insert(listed.depends.begin(), listed.depends.end());
+    }
   }
 }
 

@@ -33,6 +33,12 @@ class TestGraph {
   // those that its fixtures make it wait for anyway.
   std::vector<std::string> After(const ListedTest& listed) const;
 
+  // Whether a test other than a fixture's clean-up waits for `name` by DEPENDS:
+  // projects older than fixtures start their servers so.
+  bool IsAwaited(const std::string& name) const {
+    return awaited_.contains(name);
+  }
+
   // Names along a cycle of DEPENDS, the first one again at the end; empty if
   // there is none. With a cycle ctest runs no test at all.
   std::vector<std::string> FindCycle() const;
@@ -49,6 +55,7 @@ class TestGraph {
   // Of tests that depend on others, in the listing's order.
   std::vector<std::string> dependents_;
   absl::flat_hash_map<std::string, std::vector<std::string>> depends_;
+  Names awaited_;
   // By fixture.
   absl::flat_hash_map<std::string, Names> setups_;
   absl::flat_hash_map<std::string, Names> users_;

@@ -33,17 +33,19 @@ constexpr int kMaxReads = 16;
 class Process {
  public:
   Process(Child child, Fd output, const TestProcessOptions& options,
-          UnitReporter& reporter)
+          LeftBehind& left_behind, UnitReporter& reporter)
       : child_(std::move(child)),
         output_(std::move(output)),
         options_(options),
+        left_behind_(left_behind),
         reporter_(reporter) {}
 
   TestProcessEnd Run();
 
  private:
-  // Waits for whatever comes next, until `deadline`.
+  // Waits for whatever comes next, until `deadline` or the end of the grace.
   void Wait(std::optional<Instant> deadline);
+  void EndLeftBehind();
   void ReadOutput();
   void ObeyReporter();
   void KillTree() const;
@@ -52,8 +54,11 @@ class Process {
   const Child child_;
   Fd output_;
   const TestProcessOptions& options_;
+  LeftBehind& left_behind_;
   UnitReporter& reporter_;
   bool ended_ = false;
+  // When the test has had its time after SIGTERM.
+  std::optional<Instant> kill_at_;
   TestProcessEnd end_;
   std::array<char, 64 * 1024> buffer_;
 };
@@ -75,19 +80,32 @@ TestProcessEnd Process::Run() {
   }
   if (output_.valid()) {
     const Instant grace = clock_.Now() + kLeakGrace;
-    while (output_.valid() && clock_.Now() < grace) {
+    while (output_.valid() && (kill_at_.has_value() || clock_.Now() < grace)) {
       Wait(grace);
     }
     end_.leaked = output_.valid() && !end_.terminated;
-    if (end_.leaked && options_.end_leaked) {
-      kill(-child_.pid, SIGKILL);
-      ReadOutput();
-    }
   }
+  EndLeftBehind();
   return end_;
 }
 
+void Process::EndLeftBehind() {
+  if (options_.keep && !end_.terminated) {
+    reporter_.Kept(left_behind_.Keep());
+    return;
+  }
+  if (output_.valid()) {
+    // Where we are nobody's subreaper, as in a program that only borrows this.
+    kill(-child_.pid, SIGKILL);
+  }
+  left_behind_.End();
+  ReadOutput();
+}
+
 void Process::Wait(std::optional<Instant> deadline) {
+  if (kill_at_.has_value()) {
+    deadline = kill_at_;
+  }
   int timeout = -1;
   if (deadline.has_value()) {
     const Duration left =
@@ -98,7 +116,7 @@ void Process::Wait(std::optional<Instant> deadline) {
   std::array<pollfd, 3> fds = {
       pollfd{ended_ ? -1 : child_.pidfd.get(), POLLIN, 0},
       pollfd{output_.get(), POLLIN, 0},
-      pollfd{end_.terminated ? -1 : reporter_.wake_fd(), POLLIN, 0},
+      pollfd{reporter_.wake_fd(), POLLIN, 0},
   };
   if (poll(fds.data(), fds.size(), timeout) < 0) {
     return;  // interrupted
@@ -108,6 +126,12 @@ void Process::Wait(std::optional<Instant> deadline) {
   }
   if (fds[2].revents != 0) {
     ObeyReporter();
+  }
+  if (kill_at_.has_value() && clock_.Now() >= *kill_at_) {
+    kill_at_.reset();
+    if (!ended_) {
+      KillTree();
+    }
   }
   if (fds[0].revents != 0) {
     if (const std::optional<WaitStatus> status = TryReap(child_.pid);
@@ -133,12 +157,13 @@ void Process::ReadOutput() {
 
 void Process::ObeyReporter() {
   if (reporter_.Terminating()) {
-    end_.terminated = true;
-    if (!ended_) {
-      KillTree();
+    // Its processes have had SIGTERM too and may have something to put away;
+    // all of them are ended when they have had their time.
+    const Instant at = clock_.Now() + reporter_.term_grace();
+    if (!std::exchange(end_.terminated, true) ||
+        (kill_at_.has_value() && at < *kill_at_)) {
+      kill_at_ = at;
     }
-  } else {
-    end_.stop = reporter_.StopRequested();
   }
 }
 
@@ -152,6 +177,7 @@ void Process::KillTree() const {
 
 absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
                                               const TestProcessOptions& options,
+                                              LeftBehind& left_behind,
                                               UnitReporter& reporter) {
   PACELINE_ASSIGN_OR_RETURN(auto pipe, MakePipe());
   PACELINE_RETURN_IF_ERROR(SetNonBlocking(pipe.first.get()));
@@ -159,7 +185,8 @@ absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
               {pipe.second.get(), STDERR_FILENO}};
   PACELINE_ASSIGN_OR_RETURN(Child child, Spawn(spec));
   pipe.second.Reset();
-  return Process(std::move(child), std::move(pipe.first), options, reporter)
+  return Process(std::move(child), std::move(pipe.first), options, left_behind,
+                 reporter)
       .Run();
 }
 

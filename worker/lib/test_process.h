@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/os/subprocess.h"
+#include "worker/lib/left_behind.h"
 #include "worker/lib/worker.h"
 
 namespace paceline {
@@ -21,24 +22,25 @@ struct TestProcessEnd {
   WaitStatus status;
   // Something of it still held its output when it was gone.
   bool leaked = false;
-  // Ended by us, since this worker is to leave.
+  // Ended by us, or by SIGTERM like us, since this worker is to leave.
   bool terminated = false;
-  // The agent asked to stop after this test.
-  bool stop = false;
 };
 
 struct TestProcessOptions {
-  // Whether what holds the output of a program that is gone is ended.
-  bool end_leaked = true;
+  // What the program leaves is ended when it is gone; with `keep` it may stay,
+  // for tests after it.
+  bool keep = false;
   // Standard output and error, merged as they come.
   std::function<void(absl::string_view)> on_output;
 };
 
-// Runs `spec`, whose descriptors are set here, to its end.
+// Runs `spec`, whose descriptors are set here, to its end. `left_behind` is the
+// process's one.
 //
 // Returns what Spawn says when it cannot be started.
 absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
                                               const TestProcessOptions& options,
+                                              LeftBehind& left_behind,
                                               UnitReporter& reporter);
 
 }  // namespace paceline

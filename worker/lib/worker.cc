@@ -30,8 +30,8 @@ constexpr int kExitTerminated = 128 + SIGTERM;
 // An agent asks for one unit at a time; more than a few messages waiting mean
 // that something is wrong with it.
 constexpr std::size_t kMaxInbox = 16;
-// Of the kept output of one test, so that it fits into a frame.
-constexpr std::uint64_t kMaxOutputLimit = kMaxWorkerFrame / 2;
+// Where the agent does not say how long it waits before SIGKILL.
+constexpr Duration kTermGrace = std::chrono::seconds(2);
 
 void Complain(absl::string_view sentence) {
   std::fprintf(stderr, "paceline worker: %.*s\n",
@@ -55,12 +55,14 @@ class WorkerLoop final : public UnitReporter {
   void Extra(ExtraResult extra) override;
   bool StopRequested() override;
   bool Terminating() const override;
+  Duration term_grace() const override;
+  void Kept(const std::vector<pid_t>& pids) override;
   int wake_fd() const override;
 
  private:
   void SayHello();
   // Takes in what has come, in order.
-  void FillInbox();
+  void FillInbox() const;
   // Waits for the next message; nothing when it is time to leave.
   std::optional<ToWorker> NextMessage();
 
@@ -74,10 +76,12 @@ class WorkerLoop final : public UnitReporter {
   Runner& runner_;
   const bool in_children_;
   const std::unique_ptr<WorkerChannel> channel_;
-  std::deque<ToWorker> inbox_;
+  // Mutable: a look at whether there is a stop takes in what has come.
+  mutable std::deque<ToWorker> inbox_;
   bool has_suite_ = false;
   bool suite_open_ = false;
   const WorkerRunUnit* unit_ = nullptr;  // while it runs
+  Duration term_grace_ = kTermGrace;
   std::vector<ExtraResult> extras_;
   // Read since the last flush.
   mutable std::optional<WorkerHealth> batch_health_;
@@ -116,7 +120,7 @@ void WorkerLoop::SayHello() {
   Flush();
 }
 
-void WorkerLoop::FillInbox() {
+void WorkerLoop::FillInbox() const {
   while (inbox_.size() < kMaxInbox) {
     std::optional<ToWorker> message = channel_->Next();
     if (!message.has_value()) {
@@ -148,6 +152,9 @@ std::optional<int> WorkerLoop::OnSuite(WorkerSuite suite) {
   }
   has_suite_ = true;
   suite.output_limit = std::min(suite.output_limit, kMaxOutputLimit);
+  if (suite.kill_grace > Duration::zero()) {
+    term_grace_ = suite.kill_grace / 3 * 2;
+  }
   const absl::Status status = runner_.Open(suite);
   suite_open_ = status.ok();
   if (!suite_open_) {
@@ -207,6 +214,9 @@ void WorkerLoop::TestStarted(std::uint32_t test) {
   PACELINE_CHECK(unit_ != nullptr && test < unit_->tests.size());
   channel_->Queue(WorkerTestStarted{unit_->request, test});
   Flush();
+  if (!in_children_) {
+    ResetOwnPeakRss();
+  }
 }
 
 void WorkerLoop::TestFinished(std::uint32_t test, TestResult result) {
@@ -254,10 +264,7 @@ void WorkerLoop::Extra(ExtraResult extra) {
 }
 
 bool WorkerLoop::StopRequested() {
-  Flush();
-  FillInbox();
-  if (channel_->closed() || channel_->Terminating() ||
-      inbox_.size() == kMaxInbox) {
+  if (Terminating() || inbox_.size() == kMaxInbox) {
     return true;
   }
   return std::any_of(inbox_.begin(), inbox_.end(),
@@ -271,7 +278,30 @@ bool WorkerLoop::StopRequested() {
                      });
 }
 
-bool WorkerLoop::Terminating() const { return channel_->Terminating(); }
+bool WorkerLoop::Terminating() const {
+  // What has come is taken in here too: a runner that asks for nothing else
+  // while a test runs would find wake_fd readable for ever.
+  FillInbox();
+  return channel_->Terminating() || channel_->closed();
+}
+
+Duration WorkerLoop::term_grace() const {
+  return channel_->closed() ? Duration::zero() : term_grace_;
+}
+
+void WorkerLoop::Kept(const std::vector<pid_t>& pids) {
+  PACELINE_CHECK(unit_ != nullptr);
+  if (pids.empty()) {
+    return;
+  }
+  WorkerProcessesKept kept;
+  kept.request = unit_->request;
+  for (const pid_t pid : pids) {
+    kept.pids.push_back(static_cast<std::uint32_t>(pid));
+  }
+  kept.pids.resize(std::min(kept.pids.size(), kMaxKept));
+  channel_->Queue(std::move(kept));
+}
 
 int WorkerLoop::wake_fd() const {
   Flush();

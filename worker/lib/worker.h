@@ -9,6 +9,9 @@
 #ifndef PACELINE_WORKER_LIB_WORKER_H_
 #define PACELINE_WORKER_LIB_WORKER_H_
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +26,7 @@ namespace paceline {
 
 // What a runner tells while it runs a unit. Tests are named by their position
 // in the unit. What was told is with the agent when TestStarted returns, and
-// before the runner waits: StopRequested and wake_fd send what is left. From a
+// before the runner waits: wake_fd sends what is left. From a
 // runner without tests_in_children each result goes out at once, since the
 // next thing it does may end the process.
 class UnitReporter {
@@ -40,15 +43,23 @@ class UnitReporter {
   }
   virtual void TestDeadline(std::uint32_t test, Duration timeout) = 0;
   virtual void Extra(ExtraResult extra) = 0;
-  // Whether the agent asked to stop after the current test, or is gone. Looks
-  // at the socket without waiting.
+  // Whether the agent asked to stop after the current test, or Terminating.
+  // Looks at the socket without waiting.
   virtual bool StopRequested() = 0;
-  // Whether SIGTERM came: end the current test at once, report what is known
-  // of it, and return; the process then leaves.
+  // Whether SIGTERM came, to every process below this one as well, or the
+  // agent is gone: give the current test term_grace() to end, then end it,
+  // report what is known of it, and return; the process then leaves.
   virtual bool Terminating() const = 0;
-  // Readable while StopRequested or Terminating may have changed and was not
-  // asked since; for runners that wait on their children with poll or a loop.
-  // Always the same descriptor; to be called before each wait.
+  // What is left of a test's time when Terminating is first seen; the rest of
+  // what the agent waits before SIGKILL is for the report. Zero when the agent
+  // is gone.
+  virtual Duration term_grace() const { return std::chrono::seconds(2); }
+  // What the test leaves running on purpose, for tests after it: `pids` are
+  // children of this process. They live until the run is over.
+  virtual void Kept(const std::vector<pid_t>& /*pids*/) {}
+  // Readable while StopRequested or Terminating may have changed and neither
+  // was asked since; for runners that wait on their children with poll or a
+  // loop. Always the same descriptor; to be called before each wait.
   virtual int wake_fd() const = 0;
 };
 

@@ -18,7 +18,7 @@ namespace {
 // The values of the key "type", in the order of the variants' alternatives.
 constexpr auto kFromWorkerTypes = std::to_array<absl::string_view>(
     {"hello", "suite_refused", "test_started", "test_deadline", "test_finished",
-     "unit_finished"});
+     "unit_finished", "processes_kept"});
 static_assert(kFromWorkerTypes.size() == std::variant_size_v<FromWorker>);
 constexpr auto kToWorkerTypes =
     std::to_array<absl::string_view>({"suite", "run_unit", "stop", "shutdown"});

@@ -106,6 +106,12 @@ auto WorkerKeys(M& m) {
               Optional("extras", m.extras, ArrayOf(kMap, kMaxEntries)));
 }
 
+template <Like<WorkerProcessesKept> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("pids", m.pids, ArrayOf(kNumber, kMaxKept)));
+}
+
 // ---- agent → worker --------------------------------------------------------
 
 template <Like<WorkerSuite> M>
@@ -121,7 +127,8 @@ auto WorkerKeys(M& m) {
       Optional("working_directory", m.spec.working_directory, kPath),
       Optional("scopes_share_setup", m.spec.scopes_share_setup, kSwitch),
       Optional("options", m.spec.options, kOpaque),
-      Defaulted("output_limit", m.output_limit, kNumber));
+      Defaulted("output_limit", m.output_limit, kNumber),
+      Optional("kill_grace", m.kill_grace, kTime));
 }
 
 template <Like<WorkerRunUnit> M>

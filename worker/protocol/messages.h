@@ -29,6 +29,8 @@ inline constexpr int kWorkerFd = 3;
 inline constexpr char kWorkerFdVariable[] = "PACELINE_WORKER_FD";
 // A longer frame ends the conversation.
 inline constexpr std::size_t kMaxWorkerFrame = 8 * 1024 * 1024;
+// Of the kept output of one test, so that it fits into a frame.
+inline constexpr std::uint64_t kMaxOutputLimit = kMaxWorkerFrame / 2;
 
 // ---- worker → agent --------------------------------------------------------
 
@@ -97,9 +99,21 @@ struct WorkerUnitFinished {
                          const WorkerUnitFinished&) = default;
 };
 
+// Processes that a test of this unit leaves running on purpose, with all below
+// them: they outlive the worker and end with the run.
+struct WorkerProcessesKept {
+  std::uint64_t request = 0;
+  std::vector<std::uint32_t> pids;
+
+  friend bool operator==(const WorkerProcessesKept&,
+                         const WorkerProcessesKept&) = default;
+};
+inline constexpr std::size_t kMaxKept = 256;  // in one message
+
 using FromWorker =
     std::variant<WorkerHello, WorkerSuiteRefused, WorkerTestStarted,
-                 WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished>;
+                 WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished,
+                 WorkerProcessesKept>;
 
 // ---- agent → worker --------------------------------------------------------
 
@@ -109,6 +123,8 @@ struct WorkerSuite {
   SuiteSpec spec;
   // Output kept per test: half from its start, half from its end.
   std::uint64_t output_limit = 1024 * 1024;
+  // From SIGTERM to SIGKILL; zero: three seconds.
+  Duration kill_grace{};
 
   friend bool operator==(const WorkerSuite&, const WorkerSuite&) = default;
 };

@@ -42,6 +42,12 @@ class RecordedEffects final : public PoolEffects {
     }
     return whole;
   }
+  void KeepProcesses(WorkerId /*worker*/, const RunId& run,
+                     const std::vector<std::uint32_t>& pids) override {
+    std::vector<std::uint32_t>& of_run = kept[run];
+    of_run.insert(of_run.end(), pids.begin(), pids.end());
+  }
+  void EndKept(const RunId& run) override { kept.erase(run); }
   absl::StatusOr<std::string> MakeTempDir(const Token& token) override {
     if (!temp_dir_error.ok()) {
       return temp_dir_error;
@@ -90,6 +96,7 @@ class RecordedEffects final : public PoolEffects {
   std::vector<std::pair<WorkerId, int>> signals;
   std::vector<WorkerId> described;
   std::vector<WorkerId> closed;
+  std::map<RunId, std::vector<std::uint32_t>> kept;
   std::vector<std::string> temp_dirs;
   std::vector<PoolEvent> events;
   // What the processes below every worker hold.

@@ -103,6 +103,7 @@ TEST_F(PoolEndingsTest, TheClockStartsAtTestStartedAndAgainAtItsDeadline) {
 
 TEST_F(PoolEndingsTest, ATestBegunInVainIsRunAgainAndThatIsSaid) {
   TickAfter(std::chrono::seconds(10));
+  pool_->OnTreeDescribed(now_, worker(1), "stacks");
   Finished(worker(1), 0);
   Started(worker(1), 1);
   Exited(worker(1), SIGTERM);
@@ -202,7 +203,8 @@ TEST_F(PoolEndingsTest, EveryTestOfAUnitMayCrashInAWorkerOfItsOwn) {
 
 TEST_F(PoolEndingsTest, AWorkerThatCannotBeStartedFailsItsUnitAtOnce) {
   Start(2, 1, /*suite=*/1);
-  pool_->OnSpawnFailed(now_, worker(2), "no such program: /x/paceline");
+  pool_->OnSpawnFailed(now_, worker(2),
+                       absl::NotFoundError("no such program: /x/paceline"));
   ASSERT_EQ(Attempts().size(), 1u);
   EXPECT_EQ(Attempts()[0].result.message,
             "no worker for suite suite1: no such program: /x/paceline");

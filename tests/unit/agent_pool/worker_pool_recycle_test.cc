@@ -266,7 +266,7 @@ TEST_F(PoolRecycleTest, AReplacementThatCannotStartLetsTheOldWorkerGo) {
   Make(1, WorkerLimits());
   WarmUp(worker(1));
   RunUnit(2, worker(1), Reading(2048 * kMiB, 6));
-  pool_->OnSpawnFailed(now_, worker(2), "no such program");
+  pool_->OnSpawnFailed(now_, worker(2), absl::NotFoundError("no such program"));
   EXPECT_THAT(effects_.closed, ElementsAre(worker(1)));
   EXPECT_EQ(Attempts().size(), 2u);
 }

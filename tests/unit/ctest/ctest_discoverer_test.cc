@@ -236,7 +236,7 @@ TEST_F(CtestDiscovererTest, DisabledAndFixtures) {
   const TestSpec& setup = sink_.Test("setup");
   EXPECT_EQ(setup.skip_reason, "disabled");
   EXPECT_THAT(setup.constraints->fixtures_setup, ElementsAre("F"));
-  EXPECT_TRUE(Decoded("setup").sets_up_fixture);
+  EXPECT_TRUE(Decoded("setup").leaves_processes);
 }
 
 TEST_F(CtestDiscovererTest, TheDirectorysTimeoutIsForTestsWithoutTheirOwn) {

@@ -26,7 +26,7 @@ CtestTest FullTest() {
       CtestTimeoutAfterMatch{std::chrono::seconds(7), {"ready"}};
   test.skip_return_code = 77;
   test.will_fail = true;
-  test.sets_up_fixture = true;
+  test.leaves_processes = true;
   return test;
 }
 

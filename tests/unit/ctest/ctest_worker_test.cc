@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/os/process_tree.h"
 #include "tests/support/program.h"
 #include "tests/unit/ctest/fakes.h"
 #include "worker/ctest/ctest_test.h"
@@ -73,6 +75,8 @@ class CtestWorkerTest : public testing::Test {
     EXPECT_EQ(waitpid(pid, &status, 0), pid);
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   }
+  // Neither living nor left to be reaped.
+  static bool IsThere(pid_t pid) { return kill(pid, 0) == 0; }
   // What `result` printed after "pid ".
   static pid_t PrintedPid(const TestResult& result) {
     const std::size_t at = result.output.head.find("pid ");
@@ -189,26 +193,53 @@ TEST_F(CtestWorkerTest, WhatHoldsTheOutputIsALeakAndIsEnded) {
   const TestResult& result = RunOne(Script("sleep 600 & echo pid $!"));
   EXPECT_EQ(result.outcome, Outcome::kPassed) << result.message;
   EXPECT_TRUE(result.leaked);
-  EXPECT_EQ(SignalThatEnded(PrintedPid(result)), SIGKILL);
+  EXPECT_FALSE(IsThere(PrintedPid(result)));
 }
 
 TEST_F(CtestWorkerTest, WhatAFixtureLeavesRunningStays) {
   CtestTest test = Script("sleep 600 & echo pid $!");
-  test.sets_up_fixture = true;
+  test.leaves_processes = true;
   const TestResult& result = RunOne(test);
   EXPECT_TRUE(result.leaked);
   const pid_t pid = PrintedPid(result);
+  EXPECT_THAT(reporter_.kept, ElementsAre(pid));
   ASSERT_EQ(kill(pid, SIGTERM), 0);
   EXPECT_EQ(SignalThatEnded(pid), SIGTERM);
 }
 
-TEST_F(CtestWorkerTest, WhatLetsGoOfTheOutputIsNoLeakAndStays) {
+TEST_F(CtestWorkerTest, WhatAFixtureLeavesOutlivesTheTestsAfterIt) {
+  CtestTest fixture = Script("setsid sleep 600 >/dev/null 2>&1 & echo pid $!");
+  fixture.leaves_processes = true;
+  Add(fixture);
+  Add(Script("setsid sleep 600 >/dev/null 2>&1 & echo pid $!"));
+  Run();
+  const pid_t kept = PrintedPid(reporter_.results[0]);
+  EXPECT_TRUE(IsThere(kept));
+  EXPECT_FALSE(IsThere(PrintedPid(reporter_.results[1])));
+  ASSERT_EQ(kill(kept, SIGKILL), 0);
+  EXPECT_EQ(SignalThatEnded(kept), SIGKILL);
+}
+
+TEST_F(CtestWorkerTest, WhatLetsGoOfTheOutputIsNoLeakAndIsEndedToo) {
   const TestResult& result =
-      RunOne(Script("sleep 600 >/dev/null 2>&1 & echo pid $!"));
+      RunOne(Script("env -i setsid sleep 600 >/dev/null 2>&1 & echo pid $!"));
   EXPECT_FALSE(result.leaked);
-  const pid_t pid = PrintedPid(result);
-  ASSERT_EQ(kill(pid, SIGTERM), 0);
-  EXPECT_EQ(SignalThatEnded(pid), SIGTERM);
+  EXPECT_FALSE(IsThere(PrintedPid(result)));
+}
+
+TEST_F(CtestWorkerTest, ATestHasTimeToPutThingsAwayAfterSigterm) {
+  reporter_.grace = std::chrono::minutes(1);
+  reporter_.on_deadline = [this] {
+    reporter_.Terminate();
+    // As the warden does: to all below the worker.
+    SignalTree(getpid(), SIGTERM, /*including_root=*/false);
+  };
+  const TestResult& result = RunOne(ScriptWatchedFor(
+      "ready",
+      "trap 'echo put away; exit 0' TERM; echo ready; sleep 600 & "
+      "wait"));
+  EXPECT_EQ(result.outcome, Outcome::kKilled);
+  EXPECT_EQ(result.output.head, "ready\nput away\n");
 }
 
 TEST_F(CtestWorkerTest, SigtermEndsTheTestAndTellsItsOutput) {
@@ -225,7 +256,7 @@ TEST_F(CtestWorkerTest, SigtermEndsWhatLeftTheProcessGroupToo) {
   reporter_.on_deadline = [this] { reporter_.Terminate(); };
   const TestResult& result = RunOne(ScriptWatchedFor(
       "pid", "setsid sh -c 'echo pid $$; exec sleep 600' & wait"));
-  EXPECT_EQ(SignalThatEnded(PrintedPid(result)), SIGKILL);
+  EXPECT_FALSE(IsThere(PrintedPid(result)));
 }
 
 TEST_F(CtestWorkerTest, StopLetsTheCurrentTestFinish) {

@@ -80,8 +80,12 @@ class RecordingReporter final : public UnitReporter {
     }
   }
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
-  bool StopRequested() override { return stop_; }
+  bool StopRequested() override { return stop_ || terminating_; }
   bool Terminating() const override { return terminating_; }
+  Duration term_grace() const override { return grace; }
+  void Kept(const std::vector<pid_t>& pids) override {
+    kept.insert(kept.end(), pids.begin(), pids.end());
+  }
   int wake_fd() const override { return wake_.get(); }
 
   // Called while the test is about to start.
@@ -92,6 +96,8 @@ class RecordingReporter final : public UnitReporter {
   std::map<std::uint32_t, TestResult> results;
   std::map<std::uint32_t, std::vector<Duration>> deadlines;
   std::vector<ExtraResult> extras;
+  std::vector<pid_t> kept;
+  Duration grace{};
 
  private:
   void Wake() { eventfd_write(wake_.get(), 1); }

@@ -45,6 +45,17 @@ TEST(TestGraphTest, DependsMeansEveryTestOfTheName) {
   EXPECT_THAT(graph.After(b), ElementsAre("a", "a#2"));
 }
 
+TEST(TestGraphTest, ATestIsNotAwaitedForACleanUpsSake) {
+  TestGraph graph;
+  graph.Add(Listed("server"));
+  graph.Add(Listed("client", {"server"}));
+  ListedTest cleanup = Listed("cleanup", {"client"});
+  cleanup.constraints.fixtures_cleanup = {"F"};
+  graph.Add(cleanup);
+  EXPECT_TRUE(graph.IsAwaited("server"));
+  EXPECT_FALSE(graph.IsAwaited("client"));
+}
+
 TEST(TestGraphTest, WhatIsNotListedIsNotWaitedFor) {
   TestGraph graph;
   const ListedTest a = Listed("a", {"unknown"});

@@ -154,5 +154,19 @@ TEST(AddTreeTest, ReadingsAreSummedAndAbsentOnesStayAbsent) {
   EXPECT_EQ(AddTree(base, {child.pid}), base);
 }
 
+TEST(AddTreeTest, PeaksAreNotSummedButNeverBelowWhatIsHeldNow) {
+  TestChild child = Start(ChildSpec({"hold-fds", "1"}));
+  ASSERT_EQ(child.ReadLine(), "ready");
+  WorkerHealth base;
+  base.rss_bytes = 1;
+  base.peak_rss_bytes = std::uint64_t{1} << 40;
+  EXPECT_EQ(AddTree(base, {child.pid}).peak_rss_bytes, base.peak_rss_bytes);
+  base.rss_bytes = base.peak_rss_bytes;
+  const WorkerHealth sum = AddTree(base, {child.pid});
+  EXPECT_EQ(sum.peak_rss_bytes, sum.rss_bytes);
+  kill(child.pid, SIGKILL);
+  child.Wait();
+}
+
 }  // namespace
 }  // namespace paceline

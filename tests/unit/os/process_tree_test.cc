@@ -98,6 +98,16 @@ TEST_F(ProcessTreeTest, KillIncludesTheRootWhereAsked) {
   }
 }
 
+TEST_F(ProcessTreeTest, WhatIsSparedIsLeftAlone) {
+  TestChild root = Start(ChildSpec({"grow-tree"}));
+  ASSERT_EQ(root.ReadLine(), "ready");
+  const pid_t spared = Children(root.pid).at(0);
+  EXPECT_EQ(SignalTree(root.pid, SIGKILL, /*including_root=*/true, {spared}),
+            2);
+  root.Wait();
+  EXPECT_THAT(Children(getpid()), Contains(spared));
+}
+
 TEST_F(ProcessTreeTest, AParentThatReplacesWhatIsKilledLosesTheRace) {
   TestChild root = Start(ChildSpec({"respawn"}));
   ASSERT_EQ(root.ReadLine(), "ready");

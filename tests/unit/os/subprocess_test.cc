@@ -107,6 +107,13 @@ TEST(SpawnTest, ThePidfdIsNotInherited) {
 
 // ---- surroundings ----------------------------------------------------------
 
+TEST(SpawnTest, AChildIsKnownUntilItIsReaped) {
+  TestChild child = Start(ChildSpec({"exit", "0"}));
+  EXPECT_TRUE(IsSpawned(child.pid));
+  child.Wait();
+  EXPECT_FALSE(IsSpawned(child.pid));
+}
+
 TEST(SpawnTest, TheChildLeadsAProcessGroup) {
   EXPECT_THAT(Start(ChildSpec({"identify"})).ReadAll(),
               HasSubstr("leads its group, in a session"));

@@ -262,6 +262,75 @@ TEST_F(PoolThreadTest, AKilledWardenIsReplacedAndItsTestsAreErrors) {
   EXPECT_EQ(results_[1].outcome, Outcome::kPassed);
 }
 
+TEST_F(PoolThreadTest, ATestOverItsTimeFinishesWhatItDoesAtSigterm) {
+  options_.kill_grace = std::chrono::minutes(1);
+  Begin();
+  AwaitEnd(Start({"trap 'echo put away; exit 0' TERM; echo up; sleep 1000 & "
+                  "wait"},
+                 std::chrono::milliseconds(200)));
+  ASSERT_THAT(results_, SizeIs(1));
+  EXPECT_EQ(results_[0].outcome, Outcome::kTimedOut);
+  EXPECT_EQ(results_[0].output.head, "up\nput away\n");
+}
+
+TEST_F(PoolThreadTest, WhatATestHidesIsEndedBeforeTheNextTest) {
+  Begin();
+  const std::string pid = scratch_.path() + "/pid";
+  AwaitEnd(Start(
+      {absl::StrCat("env -i setsid sleep 1000 >/dev/null 2>&1 & echo $! > ",
+                    pid),
+       absl::StrCat("! kill -0 $(cat ", pid, ")")}));
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[1].outcome, Outcome::kPassed) << results_[1].output.head;
+}
+
+TEST_F(PoolThreadTest, WhatADeadWorkerHidIsEnded) {
+  Begin();
+  const std::string pid = scratch_.path() + "/pid";
+  AwaitEnd(Start(
+      {absl::StrCat("env -i setsid sleep 1000 >/dev/null 2>&1 & echo $! > ",
+                    pid, "; kill -KILL $PPID; sleep 1000"),
+       absl::StrCat("! kill -0 $(cat ", pid, ")")}));
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[0].outcome, Outcome::kCrashed);
+  EXPECT_EQ(results_[1].outcome, Outcome::kPassed) << results_[1].output.head;
+}
+
+TEST_F(PoolThreadTest, WhatKeepsWritingAfterItsWorkersEndHoldsNothingUp) {
+  Begin();
+  // The worker's own output, which the shell of a test does not have.
+  auto suite = std::make_shared<SuiteSpec>(*suite_);
+  suite->worker = {"/bin/sh", "-c", "env -i yes >&2 & exit 5"};
+  suite_ = suite;
+  AwaitEnd(Start({"true"}));
+  ASSERT_THAT(results_, SizeIs(1));
+  EXPECT_THAT(results_[0].message, HasSubstr("exit status 5"));
+}
+
+TEST_F(PoolThreadTest, ARemovedTemporaryDirectoryIsMadeAgain) {
+  Begin();
+  AwaitEnd(Start({"rm -rf $(dirname $TMPDIR)"}));
+  AwaitEnd(Start({"test -d $TMPDIR"}));
+  ASSERT_THAT(results_, SizeIs(2));
+  EXPECT_EQ(results_[1].outcome, Outcome::kPassed) << results_[1].message;
+}
+
+TEST_F(PoolThreadTest, ManyRequestsAtOnceHoldNothingUp) {
+  options_.slots = 2000;
+  auto suite = std::make_shared<SuiteSpec>(*suite_);
+  suite->worker = {"/no/such/worker"};
+  suite_ = suite;
+  Begin();
+  std::vector<Token> tokens;
+  for (int i = 0; i < 1000; ++i) {
+    tokens.push_back(Start({"true"}));
+  }
+  for (const Token& token : tokens) {
+    AwaitEnd(token);
+  }
+  EXPECT_THAT(results_, SizeIs(1000));
+}
+
 TEST_F(PoolThreadTest, AStoppedUnitEndsWithoutTheRest) {
   Begin();
   const Token token = Start({"sleep 1000", "true"});

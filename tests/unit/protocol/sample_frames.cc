@@ -50,6 +50,7 @@ std::vector<FromWorker> SamplesFromWorker() {
                          "tear-down failed",
                          SampleHealth(),
                          {{"foo_test: environment", SampleResult()}}},
+      WorkerProcessesKept{8, {4321, 4322}},
   };
 }
 
