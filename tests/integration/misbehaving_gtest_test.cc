@@ -351,6 +351,9 @@ TEST_F(MisbehavingGtestTest, OutputIsNeverTakenForAResult) {
   EXPECT_EQ(OnlyTest(run.tests, "Output.LacksTheLastNewline").output,
             "no newline");
   EXPECT_EQ(OnlyTest(run.tests, "Output.Nothing").output, "");
+  for (const auto& [name, test] : run.tests) {
+    EXPECT_THAT(test.output, Not(HasSubstr("Global test environment"))) << name;
+  }
 }
 
 TEST_F(MisbehavingGtestTest, OfAFloodTheEndsAreKeptAndTheRestIsCounted) {
@@ -475,6 +478,11 @@ TEST_F(MisbehavingGtestTest, FailuresAroundASuiteAreNamed) {
   const Finished run = RunPaceline("gtest_suite_setup");
   EXPECT_EQ(run.exit_code, 1);
   ExpectVerdicts(run.tests, SuiteSetUpTable());
+  // All of it ends within a moment, and still each case has its own output.
+  EXPECT_THAT(OnlyTest(run.tests, "SkippingSetUp.Skips").output,
+              Not(HasSubstr("the only failure here")));
+  EXPECT_THAT(OnlyTest(run.tests, "SucceedingSetUp.Fails").output,
+              HasSubstr("the only failure here"));
 }
 
 TEST_F(MisbehavingGtestTest, TheTablesAreTheSameOnAFleet) {
