@@ -6,67 +6,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/ids.h"
 #include "common/os/process_tree.h"
 #include "tests/support/fleet.h"
+#include "tests/support/marked_processes.h"
 #include "tests/support/program.h"
 
 namespace paceline {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr char kMark[] = "PACELINE_ORPHANS_TEST";
 constexpr int kWorkers = 20;
-
-struct Marked {
-  pid_t pid;
-  Fd pidfd;
-};
-
-// All living processes that carry `mark` in their environment.
-std::vector<Marked> FindMarked(const std::string& mark) {
-  std::vector<Marked> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    pid_t pid = 0;
-    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid) ||
-        InitialEnvironmentValue(pid, kMark) != mark) {
-      continue;
-    }
-    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (pidfd.valid()) {
-      found.push_back({pid, std::move(pidfd)});
-    }
-  }
-  return found;
-}
-
-// How many of `processes` are still there at the end of `limit`, all told.
-int LeftAfter(const std::vector<Marked>& processes, Duration limit) {
-  const SystemClock clock;
-  const Instant deadline = clock.Now() + limit;
-  int left = 0;
-  for (const Marked& process : processes) {
-    const auto remaining =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.Now());
-    pollfd ended{process.pidfd.get(), POLLIN, 0};
-    if (poll(&ended, 1,
-             std::max<int>(0, static_cast<int>(remaining.count()))) != 1) {
-      ++left;
-      kill(process.pid, SIGKILL);
-    }
-  }
-  return left;
-}
 
 class OrphansTest : public testing::Test {
  protected:
@@ -89,7 +43,7 @@ class OrphansTest : public testing::Test {
   }
 
   ProgramOptions Options() const {
-    return {.env = {{kMark, mark_}},
+    return {.env = {mark_.env()},
             .working_directory = scratch_.path(),
             .limit = std::chrono::minutes(2)};
   }
@@ -111,7 +65,7 @@ class OrphansTest : public testing::Test {
   }
 
   ScratchDir scratch_;
-  std::string mark_ = ToString(RandomId<InstanceId>());
+  ProcessMark mark_;
   std::string ready_path_;
   Fd ready_;
   std::string commands_;
@@ -130,11 +84,11 @@ TEST_F(OrphansTest, AKilledAgentLeavesNoProcessFiftyTimesOutOfFifty) {
          absl::StrCat("agent-", round), "--workers", absl::StrCat(kWorkers)},
         Options());
     ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << agent.err() << run.err();
-    const std::vector<Marked> before = FindMarked(mark_);
+    const std::vector<MarkedProcess> before = mark_.Find();
     ASSERT_GE(before.size(), 2U * kWorkers);
     agent.Signal(SIGKILL);
     ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
-    ASSERT_EQ(FindMarked(mark_).size(), 0U);
+    ASSERT_EQ(mark_.Find().size(), 0U);
   }
 }
 
@@ -145,11 +99,11 @@ TEST_F(OrphansTest, AKilledLocalRunLeavesNoProcess) {
                  "--runner", "command", commands_},
                 Options());
     ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
-    const std::vector<Marked> before = FindMarked(mark_);
+    const std::vector<MarkedProcess> before = mark_.Find();
     ASSERT_GE(before.size(), 2U * kWorkers);
     run.Signal(SIGKILL);
     ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
-    ASSERT_EQ(FindMarked(mark_).size(), 0U);
+    ASSERT_EQ(mark_.Find().size(), 0U);
   }
 }
 
@@ -158,7 +112,7 @@ TEST_F(OrphansTest, AnInterruptedLocalRunExitsWith130AndLeavesNoProcess) {
                "--runner", "command", commands_},
               Options());
   ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
-  const std::vector<Marked> before = FindMarked(mark_);
+  const std::vector<MarkedProcess> before = mark_.Find();
   run.Signal(SIGINT);
   ASSERT_TRUE(run.WaitForExit()) << run.err();
   EXPECT_EQ(run.exit_code(), 130);
@@ -171,8 +125,8 @@ TEST_F(OrphansTest, AKilledWardenIsReplacedAndLeavesNoTestProcess) {
               Options());
   ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
   // All that the commands are, whatever of it has come to its exec by now.
-  std::vector<Marked> tests;
-  for (Marked& process : FindMarked(mark_)) {
+  std::vector<MarkedProcess> tests;
+  for (MarkedProcess& process : mark_.Find()) {
     const std::string name =
         ReadFile(absl::StrCat("/proc/", process.pid, "/comm"));
     if (name.rfind("paceline", 0) != 0) {

@@ -38,6 +38,16 @@ bool Drain(int fd, std::string& text) {
   }
 }
 
+void LoadXml(const std::string& path, pugi::xml_document& document) {
+  const pugi::xml_parse_result parsed = document.load_file(path.c_str());
+  EXPECT_TRUE(parsed) << path << ": " << parsed.description();
+}
+
+std::string JunitName(const pugi::xml_node& test) {
+  return absl::StrCat(test.attribute("classname").value(), ".",
+                      test.attribute("name").value());
+}
+
 }  // namespace
 
 std::string PacelinePath() { return PACELINE_PROGRAM; }
@@ -187,8 +197,7 @@ std::unique_ptr<Program> RunProgram(std::vector<std::string> argv,
 std::map<std::string, std::string> ReadJunit(const std::string& path) {
   std::map<std::string, std::string> outcomes;
   pugi::xml_document document;
-  const pugi::xml_parse_result parsed = document.load_file(path.c_str());
-  EXPECT_TRUE(parsed) << path << ": " << parsed.description();
+  LoadXml(path, document);
   for (const pugi::xpath_node& found : document.select_nodes("//testcase")) {
     const pugi::xml_node test = found.node();
     std::string outcome = "passed";
@@ -197,12 +206,36 @@ std::map<std::string, std::string> ReadJunit(const std::string& path) {
         outcome = kind;
       }
     }
-    const std::string name = absl::StrCat(test.attribute("classname").value(),
-                                          ".", test.attribute("name").value());
+    const std::string name = JunitName(test);
     const bool fresh = outcomes.emplace(name, outcome).second;
     EXPECT_TRUE(fresh) << name << " is in " << path << " twice";
   }
   return outcomes;
+}
+
+std::multimap<std::string, JunitTest> ReadJunitTests(const std::string& path) {
+  std::multimap<std::string, JunitTest> tests;
+  pugi::xml_document document;
+  LoadXml(path, document);
+  for (const pugi::xpath_node& found : document.select_nodes("//testcase")) {
+    const pugi::xml_node node = found.node();
+    JunitTest test;
+    for (const char* kind : {"skipped", "failure", "error"}) {
+      if (const pugi::xml_node child = node.child(kind)) {
+        test.message = child.attribute("message").value();
+        test.details = child.text().get();
+      }
+    }
+    test.output = node.child("system-out").text().get();
+    for (const pugi::xml_node& property :
+         node.child("properties").children("property")) {
+      test.properties[property.attribute("name").value()] =
+          property.attribute("value").value();
+    }
+    test.verdict = test.properties["paceline.verdict"];
+    tests.emplace(JunitName(node), std::move(test));
+  }
+  return tests;
 }
 
 }  // namespace paceline

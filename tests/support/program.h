@@ -100,6 +100,23 @@ std::unique_ptr<Program> RunProgram(std::vector<std::string> argv,
 // or "skipped", by "classname.name" (both as the file has them).
 std::map<std::string, std::string> ReadJunit(const std::string& path);
 
+// One test of a JUnit file.
+struct JunitTest {
+  // paceline's own word: its property "paceline.verdict". Empty for what is
+  // no test, such as a target that could not be looked into.
+  std::string verdict;
+  // Of its failure, error or skipped element; empty where it has none.
+  std::string message;
+  std::string details;
+  std::string output;
+  std::map<std::string, std::string> properties;
+};
+
+// All tests of a JUnit file by "classname.name". Failures that belong to no
+// test, such as that of an environment's set-up, may come once for each unit
+// and then share a name.
+std::multimap<std::string, JunitTest> ReadJunitTests(const std::string& path);
+
 }  // namespace paceline
 
 #endif  // PACELINE_TESTS_SUPPORT_PROGRAM_H_

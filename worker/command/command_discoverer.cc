@@ -1,5 +1,6 @@
 #include "worker/command/command_discoverer.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -19,6 +21,38 @@ namespace {
 // What a manifest takes as a name, with room for a mark that tells equal
 // commands apart.
 constexpr std::size_t kMaxName = 4096;
+
+// Words that a shell understands itself, dash's and bash's, so that no program
+// may be meant. Each stands between two spaces.
+constexpr absl::string_view kShellWords =
+    " . : alias bg bind break builtin caller case cd chdir command compgen "
+    "complete compopt continue coproc declare dirs disown do done echo elif "
+    "else enable esac eval exec exit export false fc fg fi for function "
+    "getopts hash help history if in jobs kill let local logout mapfile popd "
+    "printf pushd pwd read readarray readonly return select set shift shopt "
+    "source suspend test then time times trap true type typeset ulimit umask "
+    "unalias unset until wait while ";
+
+bool IsProgramsName(absl::string_view word) {
+  const bool plain =
+      !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+               absl::StrContains("_./+-", c);
+      });
+  return plain && !absl::StrContains(kShellWords, absl::StrCat(" ", word, " "));
+}
+
+// A shell that waits for a program tells a signal that ended it as an exit
+// status, as though the program had chosen to leave. So where a line is sure
+// to be nothing but one program with its arguments, the shell becomes it.
+std::string ForShell(absl::string_view command) {
+  const absl::string_view first =
+      command.substr(0, command.find_first_of(" \t"));
+  const bool one_program =
+      IsProgramsName(first) &&
+      command.find_first_of(";&|()`") == absl::string_view::npos;
+  return absl::StrCat(one_program ? "exec " : "", command);
+}
 
 // Adds tests under names of their own.
 class Commands {
@@ -123,8 +157,7 @@ void CommandDiscoverer::Discover(const Target& target,
                                      "of text is expected.")});
       continue;
     }
-    std::vector<std::string> argv = {"/bin/sh", "-c", std::string(command),
-                                     "sh"};
+    std::vector<std::string> argv = {"/bin/sh", "-c", ForShell(command), "sh"};
     argv.insert(argv.end(), target.arguments.begin(), target.arguments.end());
     commands.Add(command, argv, file, number);
   }

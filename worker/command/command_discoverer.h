@@ -16,7 +16,8 @@ inline constexpr char kCommandRunner[] = "command";
 // A target without a path is one command: its arguments, run as they are. A
 // target with a path is a text file: each line is a test, run by `/bin/sh -c`
 // with the target's arguments as $1, $2, …. Blank lines, and those that begin
-// with '#', are none.
+// with '#', are none. A line that is one program with arguments replaces its
+// shell, so that the program's own end is seen.
 class CommandDiscoverer final : public Discoverer {
  public:
   absl::string_view runner() const override { return kCommandRunner; }

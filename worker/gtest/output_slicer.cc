@@ -23,6 +23,8 @@ constexpr Marker kEndMarkers[] = {
     {"[  FAILED  ] ", EndLine::kFailed},
 };
 constexpr std::size_t kMarkerLength = 13;
+// Begins what the printer says between suites, and after the last.
+constexpr absl::string_view kScopeLine = "\n[----------] ";
 
 // Lines of GoogleTest's printer that stand between cases.
 constexpr absl::string_view kPrinterLines[] = {
@@ -85,9 +87,15 @@ bool OutputSlicer::HasEndLine() const {
 
 CaseOutput OutputSlicer::EndCase() {
   PACELINE_CHECK(in_case_);
-  const std::optional<Line> end = FindEndLine(pending());
+  const std::optional<Line> end = FindEndLine(UpToScopeLine(pending()));
   const std::size_t size = end.has_value() ? end->end : pending().size();
+  // Of two that differ the case printed one itself, and who knows which.
+  const bool unclear = end.has_value() && end->word != EndLine::kPassed &&
+                       FindEndLine(pending())->word != end->word;
   CaseOutput output = Close(pending().substr(0, size));
+  if (unclear) {
+    output.end_line = EndLine::kNone;
+  }
   Drop(size);
   return output;
 }
@@ -142,26 +150,46 @@ std::optional<OutputSlicer::Line> OutputSlicer::FindRunLine(
   return first;
 }
 
+absl::string_view OutputSlicer::UpToScopeLine(absl::string_view text) const {
+  for (std::size_t at = text.find(name_); at != absl::string_view::npos;
+       at = text.find(name_, at + 1)) {
+    if (const std::optional<Line> end = EndLineAt(text, at); end.has_value()) {
+      const std::size_t scope = text.find(kScopeLine, end->end - 1);
+      return scope == absl::string_view::npos ? text
+                                              : text.substr(0, scope + 1);
+    }
+  }
+  return text;
+}
+
 std::optional<OutputSlicer::Line> OutputSlicer::FindEndLine(
     absl::string_view text) const {
   // Backwards: what comes last was printed by GoogleTest.
   for (std::size_t at = text.rfind(name_); at != absl::string_view::npos;
        at = at == 0 ? absl::string_view::npos : text.rfind(name_, at - 1)) {
-    const std::size_t after = at + name_.size();
-    if (at < kMarkerLength || after >= text.size() ||
-        (text[after] != ' ' && text[after] != ',' && text[after] != '\n')) {
-      continue;
+    if (const std::optional<Line> end = EndLineAt(text, at); end.has_value()) {
+      return end;
     }
-    const absl::string_view before =
-        text.substr(at - kMarkerLength, kMarkerLength);
-    for (const Marker& marker : kEndMarkers) {
-      if (before == marker.text) {
-        const std::size_t end = text.find('\n', after);
-        if (end == absl::string_view::npos) {
-          break;  // the rest of the line is still to come
-        }
-        return Line{at - kMarkerLength, end + 1, marker.word};
+  }
+  return std::nullopt;
+}
+
+std::optional<OutputSlicer::Line> OutputSlicer::EndLineAt(
+    absl::string_view text, std::size_t at) const {
+  const std::size_t after = at + name_.size();
+  if (at < kMarkerLength || after >= text.size() ||
+      (text[after] != ' ' && text[after] != ',' && text[after] != '\n')) {
+    return std::nullopt;
+  }
+  const absl::string_view before =
+      text.substr(at - kMarkerLength, kMarkerLength);
+  for (const Marker& marker : kEndMarkers) {
+    if (before == marker.text) {
+      const std::size_t end = text.find('\n', after);
+      if (end == absl::string_view::npos) {
+        break;  // the rest of the line is still to come
       }
+      return Line{at - kMarkerLength, end + 1, marker.word};
     }
   }
   return std::nullopt;

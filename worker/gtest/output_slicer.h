@@ -78,8 +78,14 @@ class OutputSlicer {
     return absl::string_view(buffer_).substr(read_);
   }
   std::optional<Line> FindRunLine(absl::string_view name) const;
+  // `text` up to where the printer leaves the suite of the current case: what
+  // follows may be the output of later cases, and names this one once more in
+  // the summary of those that did not pass.
+  absl::string_view UpToScopeLine(absl::string_view text) const;
   // The last end line of the current case in `text`.
   std::optional<Line> FindEndLine(absl::string_view text) const;
+  // That whose name is at `at`, if it is an end line.
+  std::optional<Line> EndLineAt(absl::string_view text, std::size_t at) const;
   CaseOutput Close(absl::string_view text);
   void AppendOutside(absl::string_view text);
   void Drop(std::size_t count);

@@ -25,6 +25,7 @@ TEST(Output, PretendsToPass) {
 TEST(Output, PretendsToSkip) {
   EXPECT_TRUE(false);
   std::puts("[  SKIPPED ] Output.PretendsToSkip (0 ms)");
+  std::puts("[----------] 1 test from Output (0 ms total)");
 }
 
 TEST(Output, PretendsToFail) {
