@@ -63,7 +63,6 @@ class CollectorPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:
-        self.started = True
         self._look.at_session_start(session.config)
         self._terminal = Terminal(session.config)
 
@@ -71,6 +70,7 @@ class CollectorPlugin:
 
     def pytest_collection(self, session: Any) -> bool:
         config = session.config
+        self.started = True
         self._memory = pytest_memory.Memory(config, self._request)
         why_first = self._memory.why_first
         if self._request.collect_first:
