@@ -1,6 +1,6 @@
 """Runs one test file, or skips it (77) where its Python lacks what it needs.
 
-`run_test.py FILE [TEST…]`
+`run.py FILE [TEST…]`
 """
 
 import importlib
