@@ -1,5 +1,6 @@
 """Collecting with pytest: what the client is told, and when."""
 
+import importlib.util
 import json
 import os
 import tempfile
@@ -7,6 +8,12 @@ import textwrap
 import unittest
 
 from collector_client import Collector
+
+
+def has_plugin(name):
+    return importlib.util.find_spec(name) is not None and not os.environ.get(
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+    )
 
 
 class PytestCollectorTest(unittest.TestCase):
@@ -188,6 +195,7 @@ class CollectTest(PytestCollectorTest):
         c = self.collect(args=["-x"])
         self.assertEqual(c.messages[0]["max_fail"], 1)
 
+    @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_xdists_options_start_nothing_here(self):
         self.write("test_a.py", "def test_a(): pass\n")
         self.write("pytest.ini", "[pytest]\naddopts = -n2 --dist loadfile\n")
