@@ -5,7 +5,26 @@ use for: nobody reads its terminal.
 """
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
+
+from . import pytest_xdist_look
+
+
+def make_early_hooks() -> Any:
+    """A plugin for the time when the configuration is prepared: plugins that
+    ask then whether tests are distributed are told so, as in a worker of
+    pytest-xdist."""
+    import pytest
+
+    class EarlyHooks:
+        @pytest.hookimpl(tryfirst=True, hookwrapper=True)
+        def pytest_load_initial_conftests(
+            self, early_config: Any
+        ) -> Iterator[None]:
+            pytest_xdist_look.XdistLook().before_conftests(early_config)
+            yield
+
+    return EarlyHooks()
 
 
 class Hooks:

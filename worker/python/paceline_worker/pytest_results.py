@@ -9,6 +9,7 @@ import json
 import traceback
 from typing import Any, Dict, Iterable, List, Tuple
 
+from .json_safe import json_safe
 from .worker import MAX_REPORT, cut
 
 # Worst last: of several reports of a test the worst counts.
@@ -252,17 +253,10 @@ def leaving_error(
 
 def leaving_report(session: Any) -> bytes:
     """What plugins of the worker have for those of the controller."""
-    output = {}
-    for name, value in session.config.workeroutput.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError):
-            continue
-        output[name] = value
     return json.dumps(
         {
             "workerid": session.worker_id,
-            "workeroutput": output,
+            "workeroutput": json_safe(session.config.workeroutput),
             "warnings": [
                 serialize_warning(*w) for w in session.hooks.warnings
             ],

@@ -8,11 +8,12 @@ worker leaves. The hooks fire as they do in a worker of pytest-xdist.
 How reports become outcomes is in pytest_results.py.
 """
 
+import inspect
 import os
 import sys
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from . import pytest_collecting, pytest_hooks, pytest_results
+from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
 from .worker import Leaving, Unit
 
 
@@ -46,8 +47,12 @@ def prepare_config(arguments: List[str]) -> Any:
         raise Unusable(
             f"pytest {pytest.__version__} of {sys.executable} is older than 7.2"
         )
+    named = {}
+    if "prog" in inspect.signature(_prepareconfig).parameters:
+        named["prog"] = "pytest"
+    plugins = [pytest_hooks.make_early_hooks()]
     try:
-        return _prepareconfig(list(arguments), None)
+        return _prepareconfig(list(arguments), plugins, **named)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -91,6 +96,7 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
         "failedfirst": False,
         "newfirst": False,
         "stepwise": False,
+        "stepwise_skip": False,
         "xmlpath": None,
         "htmlpath": None,
         "report_log": None,
@@ -103,7 +109,10 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
             setattr(config.option, name, value)
     base = options.get("basetemp")
     if base:
-        os.makedirs(base, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(base, mode=0o700, exist_ok=True)
+        except OSError:
+            return  # of another machine; pytest makes one of its own
         config.option.basetemp = os.path.join(base, "popen-" + worker_id)
 
 
@@ -158,6 +167,7 @@ class WorkerSession:
         self.session.exitstatus = 0
         config._do_configure()
         pytest_hooks.silence_terminal(config)
+        pytest_speed.cheapen_capture(config)
         pytest_hooks.name_failing_fixtures(self.hooks)
         config.hook.pytest_sessionstart(session=self.session)
 
@@ -176,10 +186,12 @@ class WorkerSession:
         self.collecting.collect_for(unit, self.hooks)
         taken: Dict[str, int] = {}
         found = []
-        for name in unit.names:
+        for test in unit.tests:
+            name, position = pytest_collecting.identity_of(test)
+            if position is None:
+                position = taken.get(name, 0)
+                taken[name] = position + 1
             items = self.collecting.items.get(name, [])
-            position = taken.get(name, 0)
-            taken[name] = position + 1
             if position < len(items):
                 found.append(Found(items[position], {}))
             else:
