@@ -261,6 +261,7 @@ class FakeAgent:
     def __exit__(self, *_: Any) -> None:
         for worker in self._all:
             worker.kill()
+            worker.connection.close()
 
     def start(self, template: bool = False, send_suite: bool = True):
         """A fresh worker, or a template."""

@@ -157,6 +157,7 @@ class Collecting:
         pyargs = getattr(config.option, "pyargs", False)
         config.option.pyargs = pyargs and paths is self._targets
         known = set(self.items)
+        failed = session.testsfailed
         error = ""
         session.remember_hooks(False)
         try:
@@ -169,7 +170,7 @@ class Collecting:
         config.option.pyargs = pyargs
         config.args = self._targets
         # Failed collectors count as failures, which nobody here acts on.
-        session.testsfailed = 0
+        session.testsfailed = failed
         session.shouldfail = False
         for item in session.items:
             if item.nodeid not in known:

@@ -11,7 +11,7 @@ How reports become outcomes is in pytest_results.py.
 import inspect
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
 from .worker import Leaving, Unit
@@ -130,6 +130,7 @@ class WorkerSession:
         self.reports_wanted = options.get("reports", "auto")
         self.over = ""
         self._item: Any = None
+        self._loop_error: Optional[BaseException] = None
         config.workerinput = {
             **(options.get("workerinput") or {}),
             "workerid": worker_id,
@@ -141,6 +142,9 @@ class WorkerSession:
         _tame(config, options, worker_id)
         self.hooks = pytest_hooks.Hooks(self)
         config.pluginmanager.register(self.hooks, "paceline-worker")
+        config.pluginmanager.register(
+            pytest_hooks.make_loop_hook(self.hooks), "paceline-loop"
+        )
         try:
             self._start()
         except KeyboardInterrupt:
@@ -170,6 +174,16 @@ class WorkerSession:
         pytest_speed.cheapen_capture(config)
         pytest_hooks.name_failing_fixtures(self.hooks)
         config.hook.pytest_sessionstart(session=self.session)
+
+    def run_loop(self, loop: Callable[[], None]) -> None:
+        """Calls `loop` as pytest calls its own: plugins such as pytest-cov
+        finish their work where it ends."""
+        self.hooks.loop = loop
+        try:
+            self.config.hook.pytest_runtestloop(session=self.session)
+        except Exception as error:
+            self.hooks.leave_if_forked()
+            self._loop_error = error
 
     def return_to_start(self) -> None:
         """Back to where pytest was started: the unit before may have moved."""
@@ -263,6 +277,14 @@ class WorkerSession:
             ("unconfigure", self.config._ensure_unconfigure),
         )
         self.return_to_start()
+        self.session.exitstatus = 1 if self.session.testsfailed else 0
+        if self._loop_error is not None:
+            leaving.extras.append(
+                pytest_results.leaving_error(
+                    f"{self.worker_id}: end of the test loop",
+                    self.session, self._loop_error, b"",
+                )
+            )
         for what, step in steps:
             self.hooks.failed_fixtures = []
             capture = self.config.pluginmanager.getplugin("capturemanager")

@@ -13,7 +13,7 @@ does.
 import json
 import os
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, pytest_results, pytest_session
 from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit, cut
@@ -76,6 +76,10 @@ class PytestRunner(Runner):
             )
         except pytest_session.Unusable as error:
             raise SuiteRefused(str(error)) from error
+
+    def around(self, loop: Callable[[], None]) -> None:
+        assert self._session is not None
+        self._session.run_loop(loop)
 
     def run_unit(self, unit: Unit, reporter: Reporter) -> None:
         session = self._session

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, health, leave, sigterm, template
 
@@ -64,6 +64,11 @@ class Runner:
 
         Raises SuiteRefused if it cannot be run.
         """
+
+    def around(self, loop: Callable[[], None]) -> None:
+        """Calls `loop`, in which all units are run, from where a framework
+        expects its tests to run."""
+        loop()
 
     def run_unit(self, unit: "Unit", reporter: "Reporter") -> None:
         """Runs `unit` to the end of its tear-down, or to a stop."""
@@ -300,12 +305,18 @@ class Worker:
                     "health": self._reader.read(),
                 }
             )
+        except frames.ChannelClosed:
+            return
+        self._talk()
+        if self._opened:
+            self._close()
+
+    def _talk(self) -> None:
+        try:
             while self._handle(self._channel.receive()):
                 pass
         except frames.ChannelClosed:
             pass  # the agent is gone, or done with us
-        if self._channel.is_ours:
-            self._close()
 
     def _handle(self, message: frames.Message) -> bool:
         kind = message["type"]
@@ -333,7 +344,9 @@ class Worker:
         except Exception:
             text = traceback.format_exc()
         else:
-            return True
+            # The rest of the conversation takes place in there.
+            self._runner.around(self._talk)
+            return False
         self._channel.send(
             {
                 "type": "suite_refused",
@@ -357,8 +370,6 @@ class Worker:
         return not reporter.must_leave
 
     def _close(self) -> None:
-        if not self._opened:
-            return
         leaving = self._runner.close()
         if not leaving.extras and not leaving.report:
             return
