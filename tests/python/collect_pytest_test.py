@@ -210,6 +210,19 @@ class CollectTest(PytestCollectorTest):
         self.assertIsNotNone(c.process.returncode)
 
 
+class BrokenFolderTest(PytestCollectorTest):
+    def test_a_broken_conftest_in_a_folder_leaves_the_other_folders(self):
+        for folder in ("a", "b", "c"):
+            self.write(f"{folder}/test_{folder}.py", "def test_1(): pass\n")
+        self.write("a/conftest.py", "import no_such_module_here\n")
+        self.write("c/conftest.py", "raise RuntimeError('also broken')\n")
+        c = self.collect()
+        self.assertEqual(c.names, ["b/test_b.py::test_1"])
+        self.assertEqual(len(c.errors), 2, c.errors)
+        self.assertIn("no_such_module_here", c.errors[0]["message"])
+        self.assertIn("also broken", c.errors[1]["message"])
+
+
 class RefusalTest(PytestCollectorTest):
     """What keeps pytest from starting is one error that says so."""
 

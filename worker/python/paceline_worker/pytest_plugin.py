@@ -5,7 +5,8 @@ how; the order of the moments is pytest's.
 """
 
 import os
-from typing import Any, List
+from pathlib import Path
+from typing import Any, List, Optional
 
 import pytest
 
@@ -14,6 +15,8 @@ from .collecting import Client, ClientGone, Request
 from .pytest_flow import Flow
 from .pytest_terminal import Terminal
 from .pytest_xdist_look import XdistLook
+
+_MAX_BROKEN_FOLDERS = 20
 
 
 class CollectorPlugin:
@@ -30,6 +33,7 @@ class CollectorPlugin:
         self._collection_closed = False
         self._failed_before = 0
         self._bad_at_end = False
+        self._broken_folder: Optional[Path] = None
         self.client_gone = False
         self.started = False
         self.finished = False
@@ -81,7 +85,7 @@ class CollectorPlugin:
         self._reports = pytest_controller.reports_needed(config)
         self._send_suite(session)
         try:
-            session.perform_collect()
+            self._collect(session)
         except pytest.UsageError as error:
             for text in error.args:
                 self._client.error("", str(text))
@@ -96,6 +100,30 @@ class CollectorPlugin:
         self.close_collection("")
         self._failed_before = session.testsfailed
         return True
+
+    def _collect(self, session: Any) -> None:
+        """Collects, without the folders whose conftest cannot be imported.
+
+        Before pytest 8 one of them, found on the way, ends all collection.
+        """
+        for _ in range(_MAX_BROKEN_FOLDERS):
+            self._broken_folder = None
+            session.perform_collect()
+            if self._broken_folder is None or session.items:
+                return
+            option = session.config.option
+            option.ignore = [*(option.ignore or ()), str(self._broken_folder)]
+            getattr(
+                session.config.pluginmanager, "_duplicatepaths", set()
+            ).clear()
+
+    def pytest_exception_interact(self, node: Any, call: Any) -> None:
+        """A conftest file on the way to `node`'s tests cannot be imported."""
+        value = call.excinfo.value if call.excinfo is not None else None
+        if node.parent is None and type(value).__name__ == (
+            "ConftestImportFailure"
+        ):
+            self._broken_folder = Path(str(value.path)).parent
 
     def pytest_itemcollected(self, item: Any) -> None:
         if self._flow is not None:
