@@ -195,6 +195,18 @@ class CollectTest(PytestCollectorTest):
         c = self.collect(args=["-x"])
         self.assertEqual(c.messages[0]["max_fail"], 1)
 
+    def test_stepwise_stops_at_the_first_failure(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        c = self.collect(args=["--sw"])
+        self.assertEqual(c.messages[0]["max_fail"], 1)
+
+    def test_the_debugger_is_left_to_the_worker(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        self.write("test_b.py", "1 / 0\n")
+        c = self.collect(args=["--pdb"])
+        self.assertEqual(c.names, ["test_a.py::test_a"])
+        self.assertTrue(json.loads(c.messages[0]["options"])["pdb"])
+
     @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_xdists_options_start_nothing_here(self):
         self.write("test_a.py", "def test_a(): pass\n")
@@ -259,6 +271,12 @@ class RefusalTest(PytestCollectorTest):
     def test_an_option_with_which_pytest_runs_nothing(self):
         self.write("test_a.py", "def test_a(): pass\n")
         self.assertIn("--fixtures", self.only_error(args=["--fixtures"]))
+
+    def test_collect_only_is_for_listing(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        self.assertIn("paceline list", self.only_error(args=["--co"]))
+        c = self.collect(args=["--co"], keep=False)
+        self.assertEqual(c.names, ["test_a.py::test_a"])
 
     def test_a_hook_that_raises(self):
         self.write("conftest.py", """\

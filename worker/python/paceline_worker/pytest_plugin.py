@@ -33,6 +33,7 @@ class CollectorPlugin:
         self._collection_closed = False
         self._failed_before = 0
         self._bad_at_end = False
+        self._debug = False
         self._broken_folder: Optional[Path] = None
         self.client_gone = False
         self.started = False
@@ -62,8 +63,15 @@ class CollectorPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         self._look.before_configure(config)
-        # pytest would only list, and start nothing that stays.
-        config.option.collectonly = False
+        option = config.option
+        if option.collectonly and self._request.keep:
+            raise pytest.UsageError(
+                "--collect-only runs nothing: paceline list shows the tests"
+            )
+        option.collectonly = False
+        # The debugger is for where the tests run.
+        self._debug = bool(option.usepdb)
+        option.usepdb = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:
@@ -209,6 +217,7 @@ class CollectorPlugin:
             basetemp=self._basetemp(config),
             reports=self._reports,
             collect_all=bool(self._memory.collect_all),
+            pdb=self._debug,
         )
         self._client.suite(
             os.path.basename(str(config.rootpath)) or "pytest",
@@ -216,7 +225,7 @@ class CollectorPlugin:
             str(config.invocation_params.dir),
             True,
             pytest_collect.passed_on_environment(),
-            max_fail=int(getattr(config.option, "maxfail", 0) or 0),
+            max_fail=_max_fail(config.option),
         )
 
     def _basetemp(self, config: Any) -> Any:
@@ -224,6 +233,14 @@ class CollectorPlugin:
         if factory is None or not self._request.keep:
             return None
         return str(factory.getbasetemp())
+
+
+def _max_fail(option: Any) -> int:
+    """After how many failures pytest stops; 0: never."""
+    limit = int(getattr(option, "maxfail", 0) or 0)
+    if limit or not getattr(option, "stepwise", False):
+        return limit
+    return 2 if getattr(option, "stepwise_skip", False) else 1
 
 
 def _failure_text(report: Any) -> str:
