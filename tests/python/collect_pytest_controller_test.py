@@ -6,12 +6,7 @@ import os
 import unittest
 import xml.etree.ElementTree
 
-from collect_pytest_test import PytestCollectorTest
-
-try:
-    import pytest_cov
-except ImportError:
-    pytest_cov = None
+from collect_pytest_test import PytestCollectorTest, has_plugin
 
 
 def report(nodeid, when, outcome, longrepr=None, **more):
@@ -223,6 +218,7 @@ class PluginTest(ControllerTest):
             c.end["text"],
         )
 
+    @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_it_looks_like_a_controller_of_xdist(self):
         self.write("conftest.py", """\
             import json
@@ -281,7 +277,7 @@ class PluginTest(ControllerTest):
         self.assertIn("failed 0 passed 1", c.end["text"])
 
 
-@unittest.skipIf(pytest_cov is None, "pytest-cov is not installed")
+@unittest.skipUnless(has_plugin("pytest_cov"), "pytest-cov is not here")
 class CoverageTest(ControllerTest):
     WORKER = """\
 import coverage, os

@@ -1,5 +1,6 @@
 """Collecting with pytest: what the client is told, and when."""
 
+import importlib.util
 import json
 import os
 import tempfile
@@ -7,6 +8,12 @@ import textwrap
 import unittest
 
 from collector_client import Collector
+
+
+def has_plugin(name):
+    return importlib.util.find_spec(name) is not None and not os.environ.get(
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+    )
 
 
 class PytestCollectorTest(unittest.TestCase):
@@ -188,6 +195,19 @@ class CollectTest(PytestCollectorTest):
         c = self.collect(args=["-x"])
         self.assertEqual(c.messages[0]["max_fail"], 1)
 
+    def test_stepwise_stops_at_the_first_failure(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        c = self.collect(args=["--sw"])
+        self.assertEqual(c.messages[0]["max_fail"], 1)
+
+    def test_the_debugger_is_left_to_the_worker(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        self.write("test_b.py", "1 / 0\n")
+        c = self.collect(args=["--pdb"])
+        self.assertEqual(c.names, ["test_a.py::test_a"])
+        self.assertTrue(json.loads(c.messages[0]["options"])["pdb"])
+
+    @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_xdists_options_start_nothing_here(self):
         self.write("test_a.py", "def test_a(): pass\n")
         self.write("pytest.ini", "[pytest]\naddopts = -n2 --dist loadfile\n")
@@ -200,6 +220,19 @@ class CollectTest(PytestCollectorTest):
         with self.start() as c:
             c.collect()
         self.assertIsNotNone(c.process.returncode)
+
+
+class BrokenFolderTest(PytestCollectorTest):
+    def test_a_broken_conftest_in_a_folder_leaves_the_other_folders(self):
+        for folder in ("a", "b", "c"):
+            self.write(f"{folder}/test_{folder}.py", "def test_1(): pass\n")
+        self.write("a/conftest.py", "import no_such_module_here\n")
+        self.write("c/conftest.py", "raise RuntimeError('also broken')\n")
+        c = self.collect()
+        self.assertEqual(c.names, ["b/test_b.py::test_1"])
+        self.assertEqual(len(c.errors), 2, c.errors)
+        self.assertIn("no_such_module_here", c.errors[0]["message"])
+        self.assertIn("also broken", c.errors[1]["message"])
 
 
 class RefusalTest(PytestCollectorTest):
@@ -238,6 +271,12 @@ class RefusalTest(PytestCollectorTest):
     def test_an_option_with_which_pytest_runs_nothing(self):
         self.write("test_a.py", "def test_a(): pass\n")
         self.assertIn("--fixtures", self.only_error(args=["--fixtures"]))
+
+    def test_collect_only_is_for_listing(self):
+        self.write("test_a.py", "def test_a(): pass\n")
+        self.assertIn("paceline list", self.only_error(args=["--co"]))
+        c = self.collect(args=["--co"], keep=False)
+        self.assertEqual(c.names, ["test_a.py::test_a"])
 
     def test_a_hook_that_raises(self):
         self.write("conftest.py", """\

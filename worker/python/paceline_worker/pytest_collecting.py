@@ -6,7 +6,6 @@ gave, not as if it were a target itself: pytest takes a target though its name
 matches no pattern, and derives ids from targets outside of the rootdir.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -214,12 +213,6 @@ class Collecting:
                         "among these some are new:\n" + "\n".join(new),
                     )
                 )
-
-
-def digest(ids: List[str]) -> str:
-    """What discovery and worker compare of a module: its ids, in no order."""
-    text = "\n".join(sorted(ids))
-    return hashlib.sha1(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def identity_of(test: Dict[str, Any]) -> Tuple[str, Optional[int]]:

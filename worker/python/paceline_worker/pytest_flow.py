@@ -11,9 +11,11 @@ It does not collect: pytest does, and tells it of items and reports.
 import json
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+import pytest
+
 from . import pytest_scopes
 from .collecting import Client
-from .pytest_collecting import digest
+from .pytest_digest import digest
 from .pytest_item_hooks import ItemHooks, ItemState
 
 # Marks that say how a test is made, not what it is.
@@ -46,6 +48,7 @@ class Flow:
     def item(self, item: Any) -> None:
         """pytest has found `item`."""
         if self.held_because:
+            self._client.show_life()
             return
         if item.path != self._module:
             self.flush()
@@ -168,7 +171,9 @@ class Descriptions:
         self._session = session
         self._names: Dict[str, int] = {}
         self._functions: Dict[Tuple[str, int], Any] = {}
-        self._places: Dict[Any, Tuple[str, int]] = {}
+        # Files of functions, as item.location has them.
+        self._files: Dict[str, str] = {}
+        self._plain_reportinfo = pytest.Function.reportinfo
         self._marks_above: Dict[int, Tuple[Any, List[str]]] = {}
 
     def claim(self, nodeid: str) -> str:
@@ -225,18 +230,27 @@ class Descriptions:
         return names
 
     def _place(self, item: Any, function: Any) -> Tuple[str, int]:
-        """Parametrised tests are many items of one function."""
-        key = function
-        if key is not None:
-            # An inherited test is at one place and in two modules.
-            known = self._places.get(key)
-            if known is not None:
-                return known
-        path, line, _ = item.location
-        place = (str(path), (line or 0) + 1)
-        if key is not None:
-            self._places[key] = place
+        """The file and line of `item.location`, from 1."""
+        place = self._place_of_plain(item, function)
+        if place is None:
+            path, line, _ = item.location
+            place = (str(path), (line or 0) + 1)
         return place
+
+    def _place_of_plain(self, item: Any,
+                        function: Any) -> Optional[Tuple[str, int]]:
+        """The same without pytest's long way to it, for what is a plain
+        function in the file that it was collected from."""
+        code = getattr(function, "__code__", None)
+        if code is None or hasattr(function, "__wrapped__"):
+            return None
+        if type(item).reportinfo is not self._plain_reportinfo:
+            return None
+        file = code.co_filename
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = str(item.location[0])
+        return known, code.co_firstlineno
 
 
 def _module_payload(items: List[Any]) -> bytes:
