@@ -325,9 +325,9 @@ class Worker:
             return False
         if kind == "suite":
             return self._open(message)
-        if kind == "run_unit":
+        if kind == "run_unit" and self._opened:
             return self._run(Unit(message))
-        return True  # a stop that came too late, or a key to come
+        return True  # a stop that came too late, or a unit after a refusal
 
     def _open(self, suite: frames.Message) -> bool:
         limit = suite.get("output_limit", DEFAULT_OUTPUT_LIMIT)
