@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "worker" / "python" / "paceline_worker" / "boot.py"
 PROGRAMS = ROOT / "tests" / "programs" / "python"
 PATIENCE = 60.0
+# The Python of the workers; the tests themselves may run in another.
+PYTHON = os.environ.get("PACELINE_TEST_PYTHON", sys.executable)
 
 Message = Dict[str, Any]
 
@@ -232,7 +234,7 @@ class FakeAgent:
         self,
         folder,
         runner: str = "pytest",
-        python: str = sys.executable,
+        python: str = PYTHON,
         env: Optional[Dict[str, str]] = None,
         output_limit: int = 1 << 20,
         **options,
@@ -261,6 +263,7 @@ class FakeAgent:
     def __exit__(self, *_: Any) -> None:
         for worker in self._all:
             worker.kill()
+            worker.connection.close()
 
     def start(self, template: bool = False, send_suite: bool = True):
         """A fresh worker, or a template."""

@@ -73,14 +73,16 @@ def main(arguments: "list[str]") -> int:
         return 2
     frames = importlib.import_module(_PACKAGE + ".frames")
     frames.use_msgpack(msgpack)
-    name = "worker" if mode == "worker" else "%s_collect" % runner
+    own = "%s.%s_%s" % (_PACKAGE, runner, mode)
     try:
-        entry = importlib.import_module("%s.%s" % (_PACKAGE, name))
+        entry = importlib.import_module(own)
     except ModuleNotFoundError as error:
-        if error.name != "%s.%s" % (_PACKAGE, name):
+        if error.name != own:
             raise
         sys.stderr.write("paceline has no Python runner %r\n" % runner)
         return 2
+    if mode == "worker":
+        entry = importlib.import_module(_PACKAGE + ".worker")
     # Programs that look at argv[0] see a test run, not this file.
     sys.argv = [runner]
     return entry.main(frames.open_channel(), runner)

@@ -6,6 +6,7 @@ runner's; this holds the messages and nothing else.
 """
 
 import sys
+import time
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional
 
@@ -14,6 +15,8 @@ from . import frames
 # A frame of tests holds this many at most: whoever reads them has to handle
 # it in one go.
 _MAX_BATCH = 512
+# The client gives up on a collector that says nothing for long.
+_SILENCE = 5.0
 # A failure's text; pytest can print the source of half a project.
 _MAX_TEXT = 32 << 10
 
@@ -41,6 +44,7 @@ class Client:
     def __init__(self, channel: frames.Channel) -> None:
         self._channel = channel
         self._arrived: Deque[frames.Message] = deque()
+        self._last_sent = time.monotonic()
         self.tests = 0
         self.errors = 0
 
@@ -71,6 +75,11 @@ class Client:
             self._send({"type": "tests", "tests": batch})
         self.tests += len(tests)
         self.drain()
+
+    def show_life(self) -> None:
+        """Has the client wait on, where nothing can be handed over yet."""
+        if time.monotonic() - self._last_sent > _SILENCE:
+            self._send({"type": "tests", "tests": []})
 
     def error(self, target: str, message: str) -> None:
         self.errors += 1
@@ -115,6 +124,7 @@ class Client:
             pass
 
     def _send(self, message: frames.Message) -> None:
+        self._last_sent = time.monotonic()
         try:
             self._channel.send(message)
         except frames.ChannelClosed as error:

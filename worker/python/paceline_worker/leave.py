@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 import threading
+import time
 
 # How long such threads have to come to an end by themselves.
 PATIENCE = 1.0
@@ -28,15 +29,17 @@ def prepare() -> None:
     atexit.register(ending.set)
 
     def end() -> None:
+        deadline = time.monotonic() + PATIENCE
         for thread in left:
-            thread.join(PATIENCE / len(left))
-        if not ending.wait(PATIENCE):
-            atexit._run_exitfuncs()
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except Exception:
-                    pass
-            os._exit(0)
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        if ending.is_set() or not any(t.is_alive() for t in left):
+            return
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass  # a test may have put anything there
+        os._exit(0)
 
     threading.Thread(target=end, name="paceline-leave", daemon=True).start()

@@ -9,7 +9,6 @@ It runs no test, and decides nothing about verdicts.
 """
 
 import gc
-import importlib.util
 import io
 import json
 import os
@@ -89,7 +88,8 @@ def _serve(client: Client, request: Request) -> None:
         client.finished(plugin.text)
         return
     _give_up(
-        client, request, "\n".join(t for t in (said, failed) if t)
+        client, request,
+        "\n".join(t for t in (plugin.internal_error, said, failed) if t)
         or "pytest started no session with these arguments: "
         + " ".join(request.args + request.targets),
     )

@@ -6,13 +6,12 @@ gave, not as if it were a target itself: pytest takes a target though its name
 matches no pattern, and derives ids from targets outside of the rootdir.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
-from . import pytest_results
+from . import pytest_results, pytest_speed
 from .worker import Unit
 
 
@@ -33,14 +32,15 @@ def make_session_class(config: Any) -> Any:
     is collected."""
     from _pytest.main import Session
 
+    bases = (pytest_speed.HookProxies, Session)
     targets = initial_paths(config)
     if targets is None:
-        return Session
+        return type("Session", bases, {})
     parents = frozenset(p for t in targets for p in t.parents) | targets
     constant = {"_initialpaths": targets, "_initialpaths_with_parents": parents}
     return type(
         "Session",
-        (Session,),
+        bases,
         {
             name: property(lambda self, v=value: v, lambda self, v: None)
             for name, value in constant.items()
@@ -142,6 +142,8 @@ class Collecting:
         error = self._collect(list(wanted.values()))
         if error and len(wanted) > 1:
             for file, path in wanted.items():
+                for name in self._files.pop(file, []):
+                    self.items.pop(name, None)
                 self._errors[file] = self._collect([path])
         elif error:
             self._errors.update((file, error) for file in wanted)
@@ -155,25 +157,24 @@ class Collecting:
         config.args = paths
         pyargs = getattr(config.option, "pyargs", False)
         config.option.pyargs = pyargs and paths is self._targets
-        known = set(self.items)
+        failed = session.testsfailed
         error = ""
+        session.remember_hooks(False)
         try:
             config.hook.pytest_collection(session=session)
         except KeyboardInterrupt:
             error = "KeyboardInterrupt"
         except BaseException as exception:
             error = pytest_results.describe_exception(session, exception)
+        session.remember_hooks(True)
         config.option.pyargs = pyargs
         config.args = self._targets
         # Failed collectors count as failures, which nobody here acts on.
-        session.testsfailed = 0
+        session.testsfailed = failed
         session.shouldfail = False
         for item in session.items:
-            if item.nodeid not in known:
-                self.items.setdefault(item.nodeid, []).append(item)
-                self._files.setdefault(file_of(item.nodeid), []).append(
-                    item.nodeid
-                )
+            self.items.setdefault(item.nodeid, []).append(item)
+            self._files.setdefault(file_of(item.nodeid), []).append(item.nodeid)
         return error
 
     def _compare(self, unit: Unit) -> None:
@@ -214,10 +215,14 @@ class Collecting:
                 )
 
 
-def digest(ids: List[str]) -> str:
-    """What discovery and worker compare of a module: its ids, in no order."""
-    text = "\n".join(sorted(ids))
-    return hashlib.sha1(text.encode("utf-8", "backslashreplace")).hexdigest()
+def identity_of(test: Dict[str, Any]) -> Tuple[str, Optional[int]]:
+    """The node id of a test and, where discovery has seen that id several
+    times and gave the later ones other names, which of them it is."""
+    payload = parse_payload(test.get("payload", b""))
+    name, nth = payload.get("id"), payload.get("nth")
+    if isinstance(name, str) and isinstance(nth, int) and nth > 0:
+        return name, nth - 1
+    return test["name"], None
 
 
 def parse_payload(data: Any) -> Dict[str, Any]:

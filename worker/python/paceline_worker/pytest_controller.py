@@ -36,6 +36,8 @@ _CONTENT = (
     "pytest_mock.",
     "paceline_worker.",
 )
+# How a worker says that a module's tests have other ids when it is alone.
+_NOT_COLLECTED = "discovery has found this test, but the worker did not find it"
 _OPTIONS_THAT_NEED_ALL = (
     "xmlpath",
     "durations",
@@ -85,8 +87,10 @@ class Controller:
         while True:
             message = self._client.receive()
             kind = message["type"]
-            if kind == "result":
+            if kind == "result" and message.get("name"):
                 self._result(message)
+            elif kind == "result":
+                self._leaving(message)  # what a worker says as it leaves
             elif kind == "leaving":
                 self._leaving(message)
             elif kind == "finish":
@@ -94,7 +98,7 @@ class Controller:
                 return
 
     def _result(self, result: Dict[str, Any]) -> None:
-        if str(result.get("message", "")).startswith("not collected here: "):
+        if str(result.get("message", "")).startswith(_NOT_COLLECTED):
             self.not_collected.append(str(result.get("name")))
         nodeid, location = self._find(str(result.get("name", "")))
         node = self._look.node(str(result.get("worker") or "gw0"))
@@ -141,8 +145,11 @@ class Controller:
             said = {}
         if not isinstance(said, dict):
             said = {}
-        worker = str(said.get("worker") or message.get("worker") or "gw0")
+        worker = str(said.get("workerid") or message.get("worker") or "gw0")
         output = said.get("workeroutput")
+        for entry in said.get("warnings") or ():
+            if isinstance(entry, dict):
+                self._warning(entry)
         self._look.node_down(
             self._config,
             worker,

@@ -9,10 +9,13 @@ It does not collect: pytest does, and tells it of items and reports.
 """
 
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+import pytest
 
 from . import pytest_scopes
 from .collecting import Client
+from .pytest_digest import digest
 from .pytest_item_hooks import ItemHooks, ItemState
 
 # Marks that say how a test is made, not what it is.
@@ -31,16 +34,21 @@ class Flow:
         self._describe = Descriptions(session)
         # Why tests are held until all are known; empty while they flow.
         self.held_because = why_first or self._hooks.why_whole_list()
+        # Whether a target names a part of a module.
+        self._parts_named = any("::" in str(a) for a in session.config.args)
         self._module: Any = None
         self._pending: List[Any] = []
         # The scopes that other modules may add to, in the order seen.
         self._wide: Dict[str, List[Dict[str, Any]]] = {}
-        # What was handed over, and the marks it had then.
-        self._sent: Dict[str, List[str]] = {}
+        # The names that were handed over.
+        self._names: Set[str] = set()
+        # The items that were, with the id and the marks they had then.
+        self._handed: Dict[int, Tuple[Any, str, List[str]]] = {}
 
     def item(self, item: Any) -> None:
         """pytest has found `item`."""
         if self.held_because:
+            self._client.show_life()
             return
         if item.path != self._module:
             self.flush()
@@ -79,7 +87,7 @@ class Flow:
             if why:
                 self.held_because = why
                 return
-            self._hand_over(selected)
+            self._hand_over(selected, self._module_of_all(items))
         finally:
             if state is not None:
                 state.restore()
@@ -90,29 +98,29 @@ class Flow:
         Returns what to say if that is not what flowed.
         """
         self._pending = []
-        early = dict(self._sent)
-        rest = []
-        differ: Dict[str, List[str]] = {"marks": [], "more": []}
+        early = dict(self._handed)
+        rest, other_marks = [], []
         for item in session.items:
-            name = item.nodeid
-            if name not in early:
+            if id(item) not in self._handed:
                 rest.append(item)
                 continue
-            marks = early.pop(name)
-            if self._hooks.may_mark and marks != self._describe.labels(item):
-                differ["marks"].append(name)
-        fewer = [n for n in early if not self._describe.is_repeat(n)]
-        if self._sent:
-            differ["more"] = [item.nodeid for item in rest]
+            _, nodeid, marks = early.pop(id(item), self._handed[id(item)])
+            if nodeid != item.nodeid:
+                early[id(item)] = (item, nodeid, marks)
+                rest.append(item)
+            elif self._hooks.may_mark and marks != self._describe.labels(item):
+                other_marks.append(nodeid)
+        more = [item.nodeid for item in rest] if self._handed else []
+        fewer = [nodeid for _, nodeid, _ in early.values()]
         self._hand_over_by_module(rest)
         for entries in self._wide.values():
             self._client.send_tests(entries)
         self._wide.clear()
-        return _difference(differ["more"], fewer, differ["marks"])
+        return _difference(more, fewer, other_marks)
 
     def has(self, name: str) -> bool:
         """Whether `name` was handed over."""
-        return name in self._sent
+        return name in self._names
 
     def note(self) -> str:
         return self._scopes.note()
@@ -124,19 +132,32 @@ class Flow:
         for found in modules.values():
             self._hand_over(found)
 
-    def _hand_over(self, items: List[Any]) -> None:
+    def _module_of_all(self, items: List[Any]) -> str:
+        """The module whose tests `items` are, if a worker that collects it
+        alone has to find the same ones."""
+        modules = {item.nodeid.partition("::")[0] for item in items}
+        if len(modules) != 1 or self._parts_named:
+            return ""
+        return modules.pop()
+
+    def _hand_over(self, items: List[Any], whole_module: str = "") -> None:
         labels = [self._describe.labels(item) for item in items]
         scopes = self._scopes.of(items, labels)
         by_scope: Dict[str, List[Dict[str, Any]]] = {}
         for item, marks, scope in zip(items, labels, scopes):
+            self._handed[id(item)] = (item, item.nodeid, marks)
             entry = self._describe.entry(item, marks, scope)
             if entry is None:
                 continue
-            self._sent[entry["name"]] = marks
+            self._names.add(entry["name"])
             wide = pytest_scopes.Scopes.spans_modules(scope)
             (self._wide if wide else by_scope).setdefault(scope, []).append(
                 entry
             )
+        if whole_module and items:
+            first = next(iter({**by_scope, **self._wide}.values()))[0]
+            if first["name"].startswith(whole_module + "::"):
+                first.setdefault("payload", _module_payload(items))
         # Tests of a scope come one after the other.
         tests = [entry for found in by_scope.values() for entry in found]
         if tests:
@@ -149,9 +170,10 @@ class Descriptions:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._names: Dict[str, int] = {}
-        self._repeats: Dict[str, str] = {}
         self._functions: Dict[Tuple[str, int], Any] = {}
-        self._places: Dict[Any, Tuple[str, int]] = {}
+        # Files of functions, as item.location has them.
+        self._files: Dict[str, str] = {}
+        self._plain_reportinfo = pytest.Function.reportinfo
         self._marks_above: Dict[int, Tuple[Any, List[str]]] = {}
 
     def claim(self, nodeid: str) -> str:
@@ -160,12 +182,7 @@ class Descriptions:
         self._names[nodeid] = nth
         if nth == 1:
             return nodeid
-        name = f"{nodeid} #{nth}"
-        self._repeats[name] = nodeid
-        return name
-
-    def is_repeat(self, name: str) -> bool:
-        return name in self._repeats
+        return f"{nodeid} #{nth}"
 
     def entry(self, item: Any, labels: List[str],
               scope: str) -> Optional[Dict[str, Any]]:
@@ -213,18 +230,39 @@ class Descriptions:
         return names
 
     def _place(self, item: Any, function: Any) -> Tuple[str, int]:
-        """Parametrised tests are many items of one function."""
-        key = function
-        if key is not None:
-            # An inherited test is at one place and in two modules.
-            known = self._places.get(key)
-            if known is not None:
-                return known
-        path, line, _ = item.location
-        place = (str(path), (line or 0) + 1)
-        if key is not None:
-            self._places[key] = place
+        """The file and line of `item.location`, from 1."""
+        place = self._place_of_plain(item, function)
+        if place is None:
+            path, line, _ = item.location
+            place = (str(path), (line or 0) + 1)
         return place
+
+    def _place_of_plain(self, item: Any,
+                        function: Any) -> Optional[Tuple[str, int]]:
+        """The same without pytest's long way to it, for what is a plain
+        function in the file that it was collected from."""
+        code = getattr(function, "__code__", None)
+        if code is None or hasattr(function, "__wrapped__"):
+            return None
+        if type(item).reportinfo is not self._plain_reportinfo:
+            return None
+        file = code.co_filename
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = str(item.location[0])
+        return known, code.co_firstlineno
+
+
+def _module_payload(items: List[Any]) -> bytes:
+    """How a worker knows that it has found what we have."""
+    return json.dumps(
+        {
+            "module": {
+                "count": len(items),
+                "digest": digest([item.nodeid for item in items]),
+            }
+        }
+    ).encode()
 
 
 def _timeout_of(item: Any) -> Optional[int]:

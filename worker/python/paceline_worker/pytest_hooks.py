@@ -5,7 +5,26 @@ use for: nobody reads its terminal.
 """
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+from . import pytest_xdist_look
+
+
+def make_early_hooks() -> Any:
+    """A plugin for the time when the configuration is prepared: plugins that
+    ask then whether tests are distributed are told so, as in a worker of
+    pytest-xdist."""
+    import pytest
+
+    class EarlyHooks:
+        @pytest.hookimpl(tryfirst=True, hookwrapper=True)
+        def pytest_load_initial_conftests(
+            self, early_config: Any
+        ) -> Iterator[None]:
+            pytest_xdist_look.XdistLook().before_conftests(early_config)
+            yield
+
+    return EarlyHooks()
 
 
 class Hooks:
@@ -23,6 +42,8 @@ class Hooks:
         # (fixture, exception) of tear-downs since the list was last emptied.
         self.failed_fixtures: List[Tuple[str, BaseException]] = []
         self.internal_error = ""
+        # In which the worker's units are run.
+        self.loop: Callable[[], None] = lambda: None
 
     def leave_if_forked(self) -> None:
         """A test that forks and returns in both must not run the rest twice."""
@@ -56,6 +77,19 @@ class Hooks:
             if known is error or known in getattr(error, "exceptions", ()):
                 return
         self.failed_fixtures.append((name, error))
+
+
+def make_loop_hook(hooks: Hooks) -> Any:
+    """A plugin that takes the place of pytest's own loop."""
+    import pytest
+
+    class Loop:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(self) -> bool:
+            hooks.loop()
+            return True
+
+    return Loop()
 
 
 def make_placeholder(session: Any) -> Any:

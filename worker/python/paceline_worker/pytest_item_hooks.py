@@ -112,6 +112,7 @@ class ItemHooks:
         self._config = session.config
         self._known_count = -1
         self._split: Tuple[Callable[..., Any], Callable[..., Any]]
+        self._unsorted: Callable[..., Any]
         self._foreign: List[Any] = []
 
     def why_whole_list(self) -> str:
@@ -155,6 +156,9 @@ class ItemHooks:
                     names = sorted(_where(i.function) for i in self._foreign)
                     return [], f"{', '.join(names)} uses the list as a whole"
             selected = list(watched)
+            if not any(hasattr(item, "callspec") for item in selected):
+                # Without parameters there is nothing to sort by.
+                known = self._unsorted
             known(session=self._session, config=self._config, items=selected)
         finally:
             hook.pytest_deselected = told
@@ -174,6 +178,10 @@ class ItemHooks:
             )
         manager = self._config.pluginmanager
         self._foreign = foreign
+        self._unsorted = manager.subset_hook_caller(
+            _HOOK,
+            [i.plugin for i in foreign] + [self._session._fixturemanager],
+        )
         self._split = (
             manager.subset_hook_caller(_HOOK, [i.plugin for i in known]),
             manager.subset_hook_caller(_HOOK, [i.plugin for i in foreign]),

@@ -5,7 +5,8 @@ how; the order of the moments is pytest's.
 """
 
 import os
-from typing import Any, List
+from pathlib import Path
+from typing import Any, List, Optional
 
 import pytest
 
@@ -14,6 +15,8 @@ from .collecting import Client, ClientGone, Request
 from .pytest_flow import Flow
 from .pytest_terminal import Terminal
 from .pytest_xdist_look import XdistLook
+
+_MAX_BROKEN_FOLDERS = 20
 
 
 class CollectorPlugin:
@@ -30,6 +33,8 @@ class CollectorPlugin:
         self._collection_closed = False
         self._failed_before = 0
         self._bad_at_end = False
+        self._debug = False
+        self._broken_folder: Optional[Path] = None
         self.client_gone = False
         self.started = False
         self.finished = False
@@ -58,12 +63,18 @@ class CollectorPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         self._look.before_configure(config)
-        # pytest would only list, and start nothing that stays.
-        config.option.collectonly = False
+        option = config.option
+        if option.collectonly and self._request.keep:
+            raise pytest.UsageError(
+                "--collect-only runs nothing: paceline list shows the tests"
+            )
+        option.collectonly = False
+        # The debugger is for where the tests run.
+        self._debug = bool(option.usepdb)
+        option.usepdb = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:
-        self.started = True
         self._look.at_session_start(session.config)
         self._terminal = Terminal(session.config)
 
@@ -71,6 +82,7 @@ class CollectorPlugin:
 
     def pytest_collection(self, session: Any) -> bool:
         config = session.config
+        self.started = True
         self._memory = pytest_memory.Memory(config, self._request)
         why_first = self._memory.why_first
         if self._request.collect_first:
@@ -81,7 +93,7 @@ class CollectorPlugin:
         self._reports = pytest_controller.reports_needed(config)
         self._send_suite(session)
         try:
-            session.perform_collect()
+            self._collect(session)
         except pytest.UsageError as error:
             for text in error.args:
                 self._client.error("", str(text))
@@ -96,6 +108,30 @@ class CollectorPlugin:
         self.close_collection("")
         self._failed_before = session.testsfailed
         return True
+
+    def _collect(self, session: Any) -> None:
+        """Collects, without the folders whose conftest cannot be imported.
+
+        Before pytest 8 one of them, found on the way, ends all collection.
+        """
+        for _ in range(_MAX_BROKEN_FOLDERS):
+            self._broken_folder = None
+            session.perform_collect()
+            if self._broken_folder is None or session.items:
+                return
+            option = session.config.option
+            option.ignore = [*(option.ignore or ()), str(self._broken_folder)]
+            getattr(
+                session.config.pluginmanager, "_duplicatepaths", set()
+            ).clear()
+
+    def pytest_exception_interact(self, node: Any, call: Any) -> None:
+        """A conftest file on the way to `node`'s tests cannot be imported."""
+        value = call.excinfo.value if call.excinfo is not None else None
+        if node.parent is None and type(value).__name__ == (
+            "ConftestImportFailure"
+        ):
+            self._broken_folder = Path(str(value.path)).parent
 
     def pytest_itemcollected(self, item: Any) -> None:
         if self._flow is not None:
@@ -181,6 +217,7 @@ class CollectorPlugin:
             basetemp=self._basetemp(config),
             reports=self._reports,
             collect_all=bool(self._memory.collect_all),
+            pdb=self._debug,
         )
         self._client.suite(
             os.path.basename(str(config.rootpath)) or "pytest",
@@ -188,7 +225,7 @@ class CollectorPlugin:
             str(config.invocation_params.dir),
             True,
             pytest_collect.passed_on_environment(),
-            max_fail=int(getattr(config.option, "maxfail", 0) or 0),
+            max_fail=_max_fail(config.option),
         )
 
     def _basetemp(self, config: Any) -> Any:
@@ -196,6 +233,14 @@ class CollectorPlugin:
         if factory is None or not self._request.keep:
             return None
         return str(factory.getbasetemp())
+
+
+def _max_fail(option: Any) -> int:
+    """After how many failures pytest stops; 0: never."""
+    limit = int(getattr(option, "maxfail", 0) or 0)
+    if limit or not getattr(option, "stepwise", False):
+        return limit
+    return 2 if getattr(option, "stepwise_skip", False) else 1
 
 
 def _failure_text(report: Any) -> str:

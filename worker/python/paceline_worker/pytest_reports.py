@@ -31,7 +31,7 @@ def parse(data: bytes) -> List[Dict[str, Any]]:
 
 
 def is_warning(entry: Dict[str, Any]) -> bool:
-    return entry.get("$report_type") == "Warning"
+    return entry.get("$report_type") == "PacelineWarning"
 
 
 def warning_of(entry: Dict[str, Any]) -> warnings.WarningMessage:

@@ -9,8 +9,10 @@ import json
 import traceback
 from typing import Any, Dict, Iterable, List, Tuple
 
+from .json_safe import json_safe
 from .worker import MAX_REPORT, cut
 
+_NOT_THE_USERS = ("/paceline_worker/", "/_pytest/", "/pluggy/")
 # Worst last: of several reports of a test the worst counts.
 _ORDER = ("passed", "skipped", "xpassed", "xfailed", "failed", "error")
 
@@ -227,11 +229,19 @@ def describe_exception(session: Any, error: BaseException) -> str:
         info = ExceptionInfo.from_exc_info(
             (type(error), error, error.__traceback__)
         )
+        below = info.traceback.filter(_is_the_users)
+        if below:
+            info.traceback = below
         return str(session.repr_failure(info))
     except Exception:
         return "".join(
             traceback.format_exception(type(error), error, error.__traceback__)
         )
+
+
+def _is_the_users(entry: Any) -> bool:
+    path = str(entry.path)
+    return not any(part in path for part in _NOT_THE_USERS)
 
 
 def leaving_error(
@@ -252,17 +262,10 @@ def leaving_error(
 
 def leaving_report(session: Any) -> bytes:
     """What plugins of the worker have for those of the controller."""
-    output = {}
-    for name, value in session.config.workeroutput.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError):
-            continue
-        output[name] = value
     return json.dumps(
         {
             "workerid": session.worker_id,
-            "workeroutput": output,
+            "workeroutput": json_safe(session.config.workeroutput),
             "warnings": [
                 serialize_warning(*w) for w in session.hooks.warnings
             ],

@@ -8,11 +8,12 @@ worker leaves. The hooks fire as they do in a worker of pytest-xdist.
 How reports become outcomes is in pytest_results.py.
 """
 
+import inspect
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import pytest_collecting, pytest_hooks, pytest_results
+from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
 from .worker import Leaving, Unit
 
 
@@ -46,8 +47,12 @@ def prepare_config(arguments: List[str]) -> Any:
         raise Unusable(
             f"pytest {pytest.__version__} of {sys.executable} is older than 7.2"
         )
+    named = {}
+    if "prog" in inspect.signature(_prepareconfig).parameters:
+        named["prog"] = "pytest"
+    plugins = [pytest_hooks.make_early_hooks()]
     try:
-        return _prepareconfig(list(arguments), None)
+        return _prepareconfig(list(arguments), plugins, **named)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -91,6 +96,7 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
         "failedfirst": False,
         "newfirst": False,
         "stepwise": False,
+        "stepwise_skip": False,
         "xmlpath": None,
         "htmlpath": None,
         "report_log": None,
@@ -103,7 +109,10 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
             setattr(config.option, name, value)
     base = options.get("basetemp")
     if base:
-        os.makedirs(base, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(base, mode=0o700, exist_ok=True)
+        except OSError:
+            return  # of another machine; pytest makes one of its own
         config.option.basetemp = os.path.join(base, "popen-" + worker_id)
 
 
@@ -121,6 +130,7 @@ class WorkerSession:
         self.reports_wanted = options.get("reports", "auto")
         self.over = ""
         self._item: Any = None
+        self._loop_error: Optional[BaseException] = None
         config.workerinput = {
             **(options.get("workerinput") or {}),
             "workerid": worker_id,
@@ -132,6 +142,9 @@ class WorkerSession:
         _tame(config, options, worker_id)
         self.hooks = pytest_hooks.Hooks(self)
         config.pluginmanager.register(self.hooks, "paceline-worker")
+        config.pluginmanager.register(
+            pytest_hooks.make_loop_hook(self.hooks), "paceline-loop"
+        )
         try:
             self._start()
         except KeyboardInterrupt:
@@ -158,8 +171,19 @@ class WorkerSession:
         self.session.exitstatus = 0
         config._do_configure()
         pytest_hooks.silence_terminal(config)
+        pytest_speed.cheapen_capture(config)
         pytest_hooks.name_failing_fixtures(self.hooks)
         config.hook.pytest_sessionstart(session=self.session)
+
+    def run_loop(self, loop: Callable[[], None]) -> None:
+        """Calls `loop` as pytest calls its own: plugins such as pytest-cov
+        finish their work where it ends."""
+        self.hooks.loop = loop
+        try:
+            self.config.hook.pytest_runtestloop(session=self.session)
+        except Exception as error:
+            self.hooks.leave_if_forked()
+            self._loop_error = error
 
     def return_to_start(self) -> None:
         """Back to where pytest was started: the unit before may have moved."""
@@ -176,10 +200,12 @@ class WorkerSession:
         self.collecting.collect_for(unit, self.hooks)
         taken: Dict[str, int] = {}
         found = []
-        for name in unit.names:
+        for test in unit.tests:
+            name, position = pytest_collecting.identity_of(test)
+            if position is None:
+                position = taken.get(name, 0)
+                taken[name] = position + 1
             items = self.collecting.items.get(name, [])
-            position = taken.get(name, 0)
-            taken[name] = position + 1
             if position < len(items):
                 found.append(Found(items[position], {}))
             else:
@@ -251,6 +277,14 @@ class WorkerSession:
             ("unconfigure", self.config._ensure_unconfigure),
         )
         self.return_to_start()
+        self.session.exitstatus = 1 if self.session.testsfailed else 0
+        if self._loop_error is not None:
+            leaving.extras.append(
+                pytest_results.leaving_error(
+                    f"{self.worker_id}: end of the test loop",
+                    self.session, self._loop_error, b"",
+                )
+            )
         for what, step in steps:
             self.hooks.failed_fixtures = []
             capture = self.config.pluginmanager.getplugin("capturemanager")

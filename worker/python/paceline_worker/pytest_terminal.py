@@ -51,7 +51,9 @@ class Terminal:
         writer._file = self._sink
         writer.hasmarkup = False
         self._reporter.hasmarkup = False
-        self._reporter.isatty = False
+        # An attribute, and from pytest 9.1 on a method.
+        is_method = callable(self._reporter.isatty)
+        self._reporter.isatty = _no if is_method else False
         # Nothing of it is wanted, and it would be formatted for every test.
         self._reporter._show_progress_info = False
 
@@ -64,6 +66,10 @@ class Terminal:
 
     def text(self) -> str:
         return self._sink.getvalue().strip("\n")
+
+
+def _no() -> bool:
+    return False
 
 
 def _nothing(*_arguments: Any, **_more: Any) -> None:

@@ -13,7 +13,7 @@ does.
 import json
 import os
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, pytest_results, pytest_session
 from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit, cut
@@ -77,6 +77,10 @@ class PytestRunner(Runner):
         except pytest_session.Unusable as error:
             raise SuiteRefused(str(error)) from error
 
+    def around(self, loop: Callable[[], None]) -> None:
+        assert self._session is not None
+        self._session.run_loop(loop)
+
     def run_unit(self, unit: Unit, reporter: Reporter) -> None:
         session = self._session
         assert session is not None
@@ -86,7 +90,10 @@ class PytestRunner(Runner):
         found = session.collect(unit)
         for name, message, details in session.take_new_errors():
             reporter.extra(name, "error", message=message, details=details)
-        last = max((i for i, f in enumerate(found) if f.item), default=-1)
+        # The item that follows each.
+        following: List[Any] = [None] * len(found)
+        for index in range(len(found) - 2, -1, -1):
+            following[index] = found[index + 1].item or following[index + 1]
         for index, entry in enumerate(found):
             if reporter.stopping():
                 break
@@ -96,11 +103,7 @@ class PytestRunner(Runner):
             elif entry.item is None:
                 reporter.finished(index, **entry.result)
             else:
-                following = next(
-                    (f.item for f in found[index + 1 :] if f.item), None
-                )
-                assert (following is None) == (index == last)
-                self._run(index, entry.item, following, reporter)
+                self._run(index, entry.item, following[index], reporter)
         reporter.flush()
         error = session.tear_down_unit()
         if error:

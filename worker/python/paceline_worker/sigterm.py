@@ -24,6 +24,7 @@ _NOT_THE_TESTS = ("/paceline_worker/", "/_pytest/", "/pluggy/", "/pytest/")
 
 _worker: Any = None
 _is_prepared = False
+_held: List[Any] = []
 
 
 def arm(worker: Any) -> None:
@@ -31,7 +32,9 @@ def arm(worker: Any) -> None:
     global _worker, _is_prepared
     _worker = worker
     if not _is_prepared:
-        os.register_at_fork(after_in_child=_reset)
+        os.register_at_fork(
+            before=_hold, after_in_parent=_release, after_in_child=_reset
+        )
         _is_prepared = True
     _install()
 
@@ -55,10 +58,24 @@ def _install() -> None:
         pass  # no standard error to write to
 
 
+def _hold() -> None:
+    # A signal that reached the child before it has the default action would
+    # be lost.
+    _held.append(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}))
+
+
+def _release() -> None:
+    if _held:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _held.pop())
+
+
 def _reset() -> None:
-    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
-        faulthandler.unregister(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+            faulthandler.unregister(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    finally:
+        _release()
 
 
 def _on_sigterm(number: int, frame: Any) -> None:

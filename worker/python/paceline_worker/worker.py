@@ -5,12 +5,13 @@ is run is the runner's business; the agent's are limits, retries and verdicts on
 death. See docs/worker-protocol.md.
 """
 
+import gc
 import importlib
 import os
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, health, leave, sigterm, template
 
@@ -64,6 +65,11 @@ class Runner:
 
         Raises SuiteRefused if it cannot be run.
         """
+
+    def around(self, loop: Callable[[], None]) -> None:
+        """Calls `loop`, in which all units are run, from where a framework
+        expects its tests to run."""
+        loop()
 
     def run_unit(self, unit: "Unit", reporter: "Reporter") -> None:
         """Runs `unit` to the end of its tear-down, or to a stop."""
@@ -300,12 +306,18 @@ class Worker:
                     "health": self._reader.read(),
                 }
             )
+        except frames.ChannelClosed:
+            return
+        self._talk()
+        if self._opened:
+            self._close()
+
+    def _talk(self) -> None:
+        try:
             while self._handle(self._channel.receive()):
                 pass
         except frames.ChannelClosed:
             pass  # the agent is gone, or done with us
-        if self._channel.is_ours:
-            self._close()
 
     def _handle(self, message: frames.Message) -> bool:
         kind = message["type"]
@@ -313,9 +325,9 @@ class Worker:
             return False
         if kind == "suite":
             return self._open(message)
-        if kind == "run_unit":
+        if kind == "run_unit" and self._opened:
             return self._run(Unit(message))
-        return True  # a stop that came too late, or a key to come
+        return True  # a stop that came too late, or a unit after a refusal
 
     def _open(self, suite: frames.Message) -> bool:
         limit = suite.get("output_limit", DEFAULT_OUTPUT_LIMIT)
@@ -325,6 +337,9 @@ class Worker:
             if not self._loaded:
                 self._runner.load(suite)
                 self._loaded = True
+                # What was loaded stays; collections need not walk it.
+                gc.collect()
+                gc.freeze()
             sigterm.arm(self)
             self._runner.open(suite)
             self._opened = True
@@ -333,7 +348,9 @@ class Worker:
         except Exception:
             text = traceback.format_exc()
         else:
-            return True
+            # The rest of the conversation takes place in there.
+            self._runner.around(self._talk)
+            return False
         self._channel.send(
             {
                 "type": "suite_refused",
@@ -357,8 +374,6 @@ class Worker:
         return not reporter.must_leave
 
     def _close(self) -> None:
-        if not self._opened:
-            return
         leaving = self._runner.close()
         if not leaving.extras and not leaving.report:
             return

@@ -1,0 +1,315 @@
+"""When tests flow before collection is over, and what holds them back."""
+
+import json
+import unittest
+
+from collect_pytest_test import PytestCollectorTest
+
+
+class FlowTest(PytestCollectorTest):
+    def two_modules(self):
+        self.write("test_a.py", """\
+            import pytest
+            def test_1(): pass
+            @pytest.mark.slow
+            def test_2(): pass
+            """)
+        # Is imported after the first module's tests are known.
+        self.write("test_b.py", """\
+            import os, time
+            for _ in range(1000):
+                if os.path.exists("go"):
+                    break
+                time.sleep(0.01)
+            def test_1(): pass
+            def test_2(): pass
+            """)
+
+    def assert_flows(self, **more):
+        """The first module's tests come while the second is imported."""
+        self.two_modules()
+        with self.start(**more) as c:
+            c.until("tests")
+            self.assertEqual(c.names[:1], ["test_a.py::test_1"])
+            self.write("go", "")
+            c.collect()
+            c.finish()
+        self.assertEqual(c.errors, [])
+        return c
+
+    def assert_held(self, expected, in_order=True, **more):
+        """All tests come when all are known, in the order that pytest has."""
+        self.two_modules()
+        self.write("go", "")
+        c = self.collect(**more)
+        names = c.names if in_order else sorted(c.names)
+        self.assertEqual(names, expected)
+        self.assertEqual(len({t.get("payload") for t in c.tests}), 1)
+        self.assertEqual(c.errors, [])
+        return c
+
+    ALL = ["test_a.py::test_1", "test_a.py::test_2",
+           "test_b.py::test_1", "test_b.py::test_2"]
+
+    def test_tests_flow_while_pytest_still_collects(self):
+        c = self.assert_flows()
+        self.assertEqual(c.names, self.ALL)
+
+    def test_selection_by_keyword_and_mark_does_not_hold_them(self):
+        c = self.assert_flows(args=["-k", "test_1", "-m", "not slow"])
+        self.assertEqual(c.names, self.ALL[::2])
+
+    def test_a_conftest_that_looks_at_items_one_by_one_does_not_hold(self):
+        self.write("conftest.py", """\
+            import pytest
+            def pytest_collection_modifyitems(config, items):
+                if not items:
+                    return
+                kept, dropped = [], []
+                for item in items:
+                    if "slow" in item.keywords:
+                        dropped.append(item)
+                    else:
+                        item.add_marker(pytest.mark.quick)
+                        kept.append(item)
+                config.hook.pytest_deselected(items=dropped)
+                items[:] = kept
+            """)
+        c = self.assert_flows()
+        self.assertEqual(c.names, self.ALL[:1] + self.ALL[2:])
+        self.assertEqual(c.tests[0]["labels"], ["quick"])
+
+    def test_the_first_test_of_a_module_says_what_the_module_holds(self):
+        c = self.assert_flows()
+        payload = json.loads(c.tests[0]["payload"])
+        self.assertEqual(payload["module"]["count"], 2)
+        self.assertNotIn("payload", c.tests[1])
+
+    def test_collect_first_holds_them(self):
+        self.assert_held(self.ALL, collect_first=True)
+
+    def test_options_that_need_the_whole_list_hold_them(self):
+        for option in ("--lf", "--ff", "--nf", "--sw"):
+            with self.subTest(option):
+                # The newest file is the first with --nf.
+                self.assert_held(
+                    self.ALL, in_order=option != "--nf", args=[option]
+                )
+
+    def test_a_conftest_that_cuts_the_list_holds_them(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                del items[:2]
+            """)
+        self.assert_held(self.ALL[2:])
+
+    def test_a_conftest_that_sorts_holds_them(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                items.sort(key=lambda i: i.nodeid, reverse=True)
+            """)
+        self.assert_held(
+            ["test_b.py::test_2", "test_b.py::test_1",
+             "test_a.py::test_2", "test_a.py::test_1"]
+        )
+
+    def test_a_conftest_that_counts_holds_them(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                items[:] = [t for i, t in enumerate(items) if i % 4 == 3]
+            """)
+        self.assert_held(self.ALL[3:])
+
+    def test_a_plugin_nobody_knows_holds_them(self):
+        self.write("other_plugin.py", """\
+            def pytest_collection_modifyitems(items):
+                pass
+            """)
+        self.assert_held(self.ALL, args=["-p", "other_plugin"],
+                         env={"PYTHONPATH": self.root})
+
+    def test_tests_of_one_module_stay_together_in_a_shuffled_list(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                items[:] = [items[3], items[0], items[2], items[1]]
+            """)
+        self.assert_held([self.ALL[3], self.ALL[2], self.ALL[0], self.ALL[1]])
+
+
+class DifferenceTest(PytestCollectorTest):
+    """What flowed is not what pytest makes of the whole list."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("test_a.py", "def test_1(): pass\ndef test_2(): pass\n")
+        self.write("test_b.py", "def test_1(): pass\n")
+
+    def assert_told_once(self, text, names):
+        c = self.collect()
+        self.assertEqual(len(c.errors), 1)
+        self.assertIn(text, c.errors[0]["message"])
+        again = self.collect()
+        self.assertEqual(again.errors, [])
+        self.assertEqual(again.names, names)
+        self.assertTrue(
+            json.loads(again.messages[0]["options"])["collect_all"]
+        )
+        return c
+
+    def test_fewer_tests(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                modules = {item.path for item in items}
+                items[:] = [i for i in items if len(modules) == 1
+                            or i.path.name == "test_b.py"]
+            """)
+        self.assert_told_once(
+            "2 fewer (test_a.py::test_1, test_a.py::test_2)",
+            ["test_b.py::test_1"],
+        )
+
+    def test_more_tests_are_handed_over_late(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                modules = {item.path for item in items}
+                if len(modules) == 1:
+                    items[:] = []
+                else:
+                    items[:] = list(items)
+            """)
+        self.write("test_c.py", "def test_1(): pass\n")
+        c = self.collect()
+        self.assertEqual(len(c.names), 4)
+
+    def test_other_marks(self):
+        self.write("conftest.py", """\
+            import pytest
+            def pytest_collection_modifyitems(items):
+                names = [item.name for item in items]
+                for item in items:
+                    if names.count(item.name) > 1:
+                        item.add_marker(pytest.mark.again)
+            """)
+        self.assert_told_once(
+            "2 other marks on (test_a.py::test_1, test_b.py::test_1)",
+            ["test_a.py::test_1", "test_a.py::test_2", "test_b.py::test_1"],
+        )
+
+    def test_a_module_that_comes_out_otherwise_in_a_worker(self):
+        with self.start() as c:
+            c.collect()
+            c.send(
+                "result", name="test_a.py::test_1", outcome="error",
+                verdict="error", duration=0.0, report=b"", worker="gw0",
+                message="discovery has found this test, but the worker did"
+                        " not find it when it collected test_a.py",
+                details="", final=True,
+            )
+            c.finish()
+        again = self.collect()
+        self.assertTrue(
+            json.loads(again.messages[0]["options"])["collect_all"]
+        )
+
+
+class ScopeTest(PytestCollectorTest):
+    def scopes(self, **more):
+        self.last = self.collect(**more)
+        self.assertEqual(self.last.errors, [])
+        return {t["name"]: t["scope"] for t in self.last.tests}
+
+    def test_a_class_or_a_test_can_be_one(self):
+        self.write("test_a.py", """\
+            class TestX:
+                def test_1(self): pass
+                def test_2(self): pass
+            def test_3(): pass
+            """)
+        self.assertEqual(set(self.scopes(unit="class").values()),
+                         {"test_a.py::TestX", "test_a.py::test_3"})
+        scopes = self.scopes(unit="test")
+        self.assertEqual(list(scopes), list(scopes.values()))
+        self.assertEqual(self.last.notes, [])
+
+    def test_a_shared_module_fixture_keeps_the_module_whole(self):
+        self.write("test_a.py", """\
+            import pytest
+            @pytest.fixture(scope="module")
+            def db(): pass
+            def test_1(db): pass
+            def test_2(db): pass
+            def test_3(): pass
+            """)
+        self.write("test_b.py", "def test_1(): pass\ndef test_2(): pass\n")
+        scopes = self.scopes(unit="test")
+        self.assertEqual(scopes["test_a.py::test_1"], "test_a.py")
+        self.assertEqual(scopes["test_a.py::test_3"], "test_a.py")
+        self.assertEqual(scopes["test_b.py::test_1"], "test_b.py::test_1")
+        self.assertEqual(len(self.last.notes), 1)
+        self.assertIn("test_a.py", self.last.notes[0])
+
+    def test_setup_module_and_setup_class_are_shared(self):
+        self.write("test_a.py", """\
+            def setup_module(): pass
+            def test_1(): pass
+            def test_2(): pass
+            """)
+        self.write("test_b.py", """\
+            import unittest
+            class TestX:
+                @classmethod
+                def setup_class(cls): pass
+                def test_1(self): pass
+                def test_2(self): pass
+            class TestY(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): pass
+                def test_1(self): pass
+                def test_2(self): pass
+            class TestZ:
+                def test_1(self): pass
+            """)
+        self.assertEqual(
+            set(self.scopes(unit="test").values()),
+            {"test_a.py", "test_b.py::TestX", "test_b.py::TestY",
+             "test_b.py::TestZ::test_1"},
+        )
+
+    def test_modules_that_share_a_package_fixture_are_one(self):
+        self.write("pkg/__init__.py", "")
+        self.write("pkg/conftest.py", """\
+            import pytest
+            @pytest.fixture(scope="package")
+            def server(): pass
+            """)
+        for name in "abc":
+            argument = "" if name == "b" else "server"
+            self.write(f"pkg/test_{name}.py", f"def test_1({argument}): pass\n")
+        scopes = self.scopes()
+        self.assertEqual(scopes["pkg/test_a.py::test_1"], "pkg/")
+        self.assertEqual(scopes["pkg/test_c.py::test_1"], "pkg/")
+        self.assertEqual(scopes["pkg/test_b.py::test_1"], "pkg/test_b.py")
+        self.assertEqual(list(scopes.values())[-2:], ["pkg/", "pkg/"])
+
+    def test_setup_of_a_package_is_shared_by_its_modules(self):
+        self.write("pkg/__init__.py", "def setup_module(): pass\n")
+        self.write("pkg/test_a.py", "def test_1(): pass\n")
+        self.write("pkg/test_b.py", "def test_1(): pass\n")
+        self.assertEqual(set(self.scopes().values()), {"pkg/"})
+
+    def test_an_xdist_group_is_one_scope_across_modules(self):
+        for name in "abc":
+            self.write(f"test_{name}.py", """\
+                import pytest
+                @pytest.mark.xdist_group("db")
+                def test_1(): pass
+                def test_2(): pass
+                """)
+        scopes = self.scopes()
+        self.assertEqual(list(scopes.values())[-3:], ["@db"] * 3)
+        self.assertEqual(list(scopes)[-3:],
+                         [f"test_{n}.py::test_1" for n in "abc"])
+
+
+if __name__ == "__main__":
+    unittest.main()
