@@ -143,6 +143,8 @@ class Collecting:
         error = self._collect(list(wanted.values()))
         if error and len(wanted) > 1:
             for file, path in wanted.items():
+                for name in self._files.pop(file, []):
+                    self.items.pop(name, None)
                 self._errors[file] = self._collect([path])
         elif error:
             self._errors.update((file, error) for file in wanted)
@@ -156,7 +158,6 @@ class Collecting:
         config.args = paths
         pyargs = getattr(config.option, "pyargs", False)
         config.option.pyargs = pyargs and paths is self._targets
-        known = set(self.items)
         failed = session.testsfailed
         error = ""
         session.remember_hooks(False)
@@ -173,11 +174,8 @@ class Collecting:
         session.testsfailed = failed
         session.shouldfail = False
         for item in session.items:
-            if item.nodeid not in known:
-                self.items.setdefault(item.nodeid, []).append(item)
-                self._files.setdefault(file_of(item.nodeid), []).append(
-                    item.nodeid
-                )
+            self.items.setdefault(item.nodeid, []).append(item)
+            self._files.setdefault(file_of(item.nodeid), []).append(item.nodeid)
         return error
 
     def _compare(self, unit: Unit) -> None:

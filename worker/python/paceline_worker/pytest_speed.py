@@ -7,7 +7,7 @@ pytest is built otherwise than expected, it is left as it is.
 """
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 
 def cheapen_capture(config: Any) -> None:
@@ -43,11 +43,11 @@ def _look_first(stream: Any) -> None:
 class HookProxies:
     """Remembers the hooks of a folder while nothing is collected.
 
-    A mixin for pytest's Session; a conftest file is only ever loaded by
-    collecting, so `forget` before and after that is enough.
+    A mixin for pytest's Session. A conftest file is only ever loaded by
+    collecting, so nothing is remembered from one collection to the next.
     """
 
-    _proxies: Dict[Any, Any] = {}
+    _proxies: Dict[int, Tuple[Any, Any]] = {}
     _is_collecting = True
 
     def remember_hooks(self, yes: bool) -> None:
@@ -57,8 +57,10 @@ class HookProxies:
     def gethookproxy(self, fspath: Any) -> Any:
         if self._is_collecting:
             return super().gethookproxy(fspath)
-        proxy = self._proxies.get(fspath)
-        if proxy is None:
-            proxy = super().gethookproxy(fspath)
-            self._proxies[fspath] = proxy
-        return proxy
+        # By the object, which the nodes of a module share: comparing paths
+        # takes as long as looking the hooks up.
+        known = self._proxies.get(id(fspath))
+        if known is None:
+            known = (fspath, super().gethookproxy(fspath))
+            self._proxies[id(fspath)] = known
+        return known[1]

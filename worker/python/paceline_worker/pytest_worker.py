@@ -90,7 +90,10 @@ class PytestRunner(Runner):
         found = session.collect(unit)
         for name, message, details in session.take_new_errors():
             reporter.extra(name, "error", message=message, details=details)
-        last = max((i for i, f in enumerate(found) if f.item), default=-1)
+        # The item that follows each.
+        following: List[Any] = [None] * len(found)
+        for index in range(len(found) - 2, -1, -1):
+            following[index] = found[index + 1].item or following[index + 1]
         for index, entry in enumerate(found):
             if reporter.stopping():
                 break
@@ -100,11 +103,7 @@ class PytestRunner(Runner):
             elif entry.item is None:
                 reporter.finished(index, **entry.result)
             else:
-                following = next(
-                    (f.item for f in found[index + 1 :] if f.item), None
-                )
-                assert (following is None) == (index == last)
-                self._run(index, entry.item, following, reporter)
+                self._run(index, entry.item, following[index], reporter)
         reporter.flush()
         error = session.tear_down_unit()
         if error:

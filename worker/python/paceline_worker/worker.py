@@ -5,6 +5,7 @@ is run is the runner's business; the agent's are limits, retries and verdicts on
 death. See docs/worker-protocol.md.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -336,6 +337,9 @@ class Worker:
             if not self._loaded:
                 self._runner.load(suite)
                 self._loaded = True
+                # What was loaded stays; collections need not walk it.
+                gc.collect()
+                gc.freeze()
             sigterm.arm(self)
             self._runner.open(suite)
             self._opened = True
