@@ -251,6 +251,16 @@ class PluginTest(ControllerTest):
             """)
         self.assertIn("a plugin failed", self.run_with().end["error"])
 
+    def test_a_plugin_that_breaks_on_a_result_is_told(self):
+        self.write("conftest.py", """\
+            def pytest_runtest_logreport(report):
+                raise RuntimeError("cannot hear")
+            """)
+        c = self.run_with(
+            passed("test_a.py::test_1"), passed("test_a.py::test_2")
+        )
+        self.assertIn("cannot hear", c.end["error"])
+
     def test_an_interrupted_run_is_one_for_plugins_too(self):
         self.write("conftest.py", """\
             def pytest_sessionfinish(exitstatus):

@@ -21,7 +21,8 @@ class Result(unittest.TestResult):
     def addError(self, test, err): outcomes[test.id()] = "error"
     def addFailure(self, test, err): outcomes[test.id()] = "failed"
     def addSkip(self, test, reason): outcomes[test.id()] = "skipped"
-    def addExpectedFailure(self, test, err): outcomes[test.id()] = "xfailed"
+    def addExpectedFailure(self, test, err):
+        outcomes[test.id()] = "xfailed"
 suite = unittest.TestLoader().discover(sys.argv[1], "test*.py", sys.argv[2])
 real, sys.stdout = sys.stdout, sys.stderr
 suite.run(Result())

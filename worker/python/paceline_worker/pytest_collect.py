@@ -81,11 +81,10 @@ def _serve(client: Client, request: Request) -> None:
     if plugin.started:
         # Something in the session broke; what was found is not all there is.
         text = "\n".join(t for t in (plugin.internal_error, failed, said) if t)
-        plugin.close_collection(
-            text or f"pytest's session ended with status {int(status)}"
-        )
+        text = text or f"pytest's session ended with status {int(status)}"
+        was_told = plugin.close_collection(text)
         client.wait_for_finish()
-        client.finished(plugin.text)
+        client.finished(plugin.text, "" if was_told else text)
         return
     _give_up(
         client, request,

@@ -152,16 +152,20 @@ class CollectorPlugin:
             _failure_text(report),
         )
 
-    def close_collection(self, error: str) -> None:
-        """Says that all is found, or why there may be more."""
+    def close_collection(self, error: str) -> bool:
+        """Says that all is found, or why there may be more.
+
+        Returns whether that had not been said before.
+        """
         if self._collection_closed:
-            return
+            return False
         self._collection_closed = True
         if error:
             self._client.error(" ".join(self._request.targets), error)
         if self._flow is not None and self._flow.note():
             self._client.note(self._flow.note())
         self._client.collected(self._reports, self._also())
+        return True
 
     # In place of running tests.
 

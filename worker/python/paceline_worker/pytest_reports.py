@@ -27,7 +27,23 @@ def parse(data: bytes) -> List[Dict[str, Any]]:
         return []
     if not isinstance(entries, list):
         return []
-    return [entry for entry in entries if isinstance(entry, dict)]
+    entries = [entry for entry in entries if isinstance(entry, dict)]
+    for entry in entries:
+        _restore_tuples(entry)
+    return entries
+
+
+def _restore_tuples(entry: Dict[str, Any]) -> None:
+    """JSON has made lists of what plugins know as tuples."""
+    for key in ("longrepr", "location"):
+        if isinstance(entry.get(key), list):
+            entry[key] = tuple(entry[key])
+    for key in ("user_properties", "sections"):
+        if isinstance(entry.get(key), list):
+            entry[key] = [
+                tuple(pair) if isinstance(pair, list) else pair
+                for pair in entry[key]
+            ]
 
 
 def is_warning(entry: Dict[str, Any]) -> bool:

@@ -92,7 +92,9 @@ def each_test(suite: Any) -> Iterator[Any]:
         yield from each_test(part)
 
 
-def named(loader: Loader, suite: Any, counts: Dict[str, int]) -> Iterator[Found]:
+def named(
+    loader: Loader, suite: Any, counts: Dict[str, int]
+) -> Iterator[Found]:
     """The tests of `suite` with their names; `counts` says how often an id
     came before."""
     for test in each_test(suite):

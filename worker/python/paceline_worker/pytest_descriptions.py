@@ -1,0 +1,113 @@
+"""What the client is told of a pytest item: its name, place, marks and limit.
+
+It is asked for every test there is, so what costs is done once a file.
+"""
+
+import json
+from typing import Any, Dict, List, Optional, Tuple
+
+import pytest
+
+# Marks that say how a test is made, not what it is.
+_NO_LABELS = frozenset(["parametrize", "usefixtures"])
+
+
+class Descriptions:
+    """What the client is told of an item."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._names: Dict[str, int] = {}
+        self._functions: Dict[Tuple[str, int], Any] = {}
+        # Files of functions, as item.location has them.
+        self._files: Dict[str, str] = {}
+        self._plain_reportinfo = pytest.Function.reportinfo
+        self._marks_above: Dict[int, Tuple[Any, List[str]]] = {}
+
+    def claim(self, nodeid: str) -> str:
+        """A name for `nodeid` that no other test has."""
+        nth = self._names.get(nodeid, 0) + 1
+        self._names[nodeid] = nth
+        if nth == 1:
+            return nodeid
+        return f"{nodeid} #{nth}"
+
+    def entry(self, item: Any, labels: List[str],
+              scope: str) -> Optional[Dict[str, Any]]:
+        """Returns None if the same test was there before, as when a file is
+        named twice."""
+        nodeid = item.nodeid
+        function = getattr(item, "function", None)
+        nth = self._names.get(nodeid, 0)
+        if nth and function is not None:
+            if self._functions.get((nodeid, nth)) is function:
+                return None
+        name = self.claim(nodeid)
+        if function is not None:
+            self._functions[(nodeid, nth + 1)] = function
+        file, line = self._place(item, function)
+        entry = {"name": name, "scope": scope, "file": file, "line": line}
+        if labels:
+            entry["labels"] = labels
+        if nth:
+            entry["payload"] = json.dumps(
+                {"id": nodeid, "nth": nth + 1}
+            ).encode()
+        if "timeout" in labels:
+            limit = _timeout_of(item)
+            if limit is not None:
+                entry["timeout_ns"] = limit
+        return entry
+
+    def labels(self, item: Any) -> List[str]:
+        """The names of the marks on `item` and on what it is in."""
+        names = [m.name for m in item.own_markers]
+        names += self._above(item.parent)
+        if not names:
+            return names
+        return sorted(set(names) - _NO_LABELS)
+
+    def _above(self, node: Any) -> List[str]:
+        if node is None:
+            return []
+        known = self._marks_above.get(id(node))
+        if known is not None and known[0] is node:
+            return known[1]
+        names = [m.name for m in node.own_markers] + self._above(node.parent)
+        self._marks_above[id(node)] = (node, names)
+        return names
+
+    def _place(self, item: Any, function: Any) -> Tuple[str, int]:
+        """The file and line of `item.location`, from 1."""
+        place = self._place_of_plain(item, function)
+        if place is None:
+            path, line, _ = item.location
+            place = (str(path), (line or 0) + 1)
+        return place
+
+    def _place_of_plain(self, item: Any,
+                        function: Any) -> Optional[Tuple[str, int]]:
+        """The same without pytest's long way to it, for what is a plain
+        function in the file that it was collected from."""
+        code = getattr(function, "__code__", None)
+        if code is None or hasattr(function, "__wrapped__"):
+            return None
+        if type(item).reportinfo is not self._plain_reportinfo:
+            return None
+        file = code.co_filename
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = str(item.location[0])
+        return known, code.co_firstlineno
+
+
+def _timeout_of(item: Any) -> Optional[int]:
+    """pytest-timeout's own limit and a little more: it acts first, and its
+    stacks are in the result."""
+    mark = item.get_closest_marker("timeout")
+    value = mark.args[0] if mark.args else mark.kwargs.get("timeout")
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int((seconds + 10) * 1e9) if seconds > 0 else None
