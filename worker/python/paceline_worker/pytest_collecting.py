@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 from . import pytest_results, pytest_speed
+from .pytest_digest import digest
 from .worker import Unit
 
 
