@@ -166,7 +166,7 @@ class FakeWorker:
         self.connection.send(type="stop", request=self._request)
 
     def leave(self) -> Message:
-        """Has the worker leave; returns what it said in leaving, if anything."""
+        """Has the worker leave; returns what it said then, if anything."""
         try:
             self.connection.send(type="shutdown")
         except BrokenPipeError:

@@ -257,7 +257,8 @@ class ReportsTest(unittest.TestCase):
             [r["when"] for r in reports[self.NAMES[1]]],
             ["setup", "call", "teardown"],
         )
-        self.assertEqual(reports[self.NAMES[1]][0]["$report_type"], "TestReport")
+        first = reports[self.NAMES[1]][0]
+        self.assertEqual(first["$report_type"], "TestReport")
 
     def test_all_means_all_but_those_too_large_to_send(self):
         self.assertEqual(
@@ -297,7 +298,9 @@ class DifferencesTest(unittest.TestCase):
             return agent.run(names, payloads=payloads)
 
     def test_a_test_that_is_missing_is_an_error(self):
-        unit = self.run_names(["test_x.py::test_it[1]", "test_x.py::test_it[3]"])
+        unit = self.run_names(
+            ["test_x.py::test_it[1]", "test_x.py::test_it[3]"]
+        )
         self.assertEqual(list(unit.outcomes.values()), ["passed", "error"])
         self.assertEqual(
             unit.results[1]["message"],
@@ -306,7 +309,9 @@ class DifferencesTest(unittest.TestCase):
         )
 
     def test_a_module_that_is_missing_is_an_error(self):
-        unit = self.run_names(["test_gone.py::test_it", "test_fine.py::test_fine"])
+        unit = self.run_names(
+            ["test_gone.py::test_it", "test_fine.py::test_fine"]
+        )
         self.assertEqual(list(unit.outcomes.values()), ["error", "passed"])
         self.assertIn("there is no file", unit.results[0]["message"])
 
@@ -418,7 +423,7 @@ class SameAsCollectorTest(unittest.TestCase):
                 "def pytest_collection_modifyitems(items):\n"
                 "    for item in items:\n"
                 "        if 'slow' in item.name:\n"
-                "            item.add_marker(pytest.mark.skip(reason='slow'))\n",
+                "            item.add_marker(pytest.mark.skip)\n",
                 "test_x.py": "def test_slow(): assert 0\ndef test_b(): pass\n",
             },
         )
@@ -505,7 +510,8 @@ class RefusedTest(unittest.TestCase):
         self.assertIn("no_such_plugin", text)
 
     def test_an_option_that_does_not_exist_is_named(self):
-        self.assertIn("--no-such-option", self.refusal(args=["--no-such-option"]))
+        text = self.refusal(args=["--no-such-option"])
+        self.assertIn("--no-such-option", text)
 
     def test_an_option_that_runs_nothing_is_refused(self):
         self.assertIn("runs no tests", self.refusal(args=["--fixtures"]))

@@ -174,7 +174,8 @@ class TemplateTest(unittest.TestCase):
         template, _ = self.ready({"test_x.py": TEST})
         template.connection.send(type="fork", request=7, worker="1.fake")
         answer = template.connection.receive()
-        self.assertEqual((answer["type"], answer["request"]), ("fork_failed", 7))
+        self.assertEqual(answer["type"], "fork_failed")
+        self.assertEqual(answer["request"], 7)
         template.fork(1).leave()
 
     def test_a_suite_that_cannot_be_loaded_is_refused(self):

@@ -26,7 +26,7 @@ def outcome_of(report: Any) -> str:
         return "xfailed" if expected else "skipped"
     if report.outcome == "failed":
         return "failed" if report.when == "call" else "error"
-    return "passed"  # a plugin's own, such as the "rerun" of pytest-rerunfailures
+    return "passed"  # a plugin's own, such as pytest-rerunfailures' "rerun"
 
 
 def combine(reports: List[Any], session: Any, broken: str) -> Dict[str, Any]:
@@ -117,8 +117,7 @@ def message_of(report: Any) -> str:
         return str(reason).replace("reason: ", "", 1)
     longrepr = report.longrepr
     if isinstance(longrepr, tuple) and len(longrepr) == 3:
-        text = str(longrepr[2])
-        return text[len("Skipped: ") :] if text.startswith("Skipped: ") else text
+        return str(longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(longrepr, "reprcrash", None)
     text = str(crash.message) if crash is not None else text_of(report)
     first = text.strip().partition("\n")[0]

@@ -178,11 +178,22 @@ class WorkerSession:
     def run_loop(self, loop: Callable[[], None]) -> None:
         """Calls `loop` as pytest calls its own: plugins such as pytest-cov
         finish their work where it ends."""
-        self.hooks.loop = loop
+        ours: List[BaseException] = []
+
+        def watched() -> None:
+            try:
+                loop()
+            except BaseException as error:
+                ours.append(error)
+                raise
+
+        self.hooks.loop = watched
         try:
             self.config.hook.pytest_runtestloop(session=self.session)
         except Exception as error:
             self.hooks.leave_if_forked()
+            if ours:
+                raise  # a bug of the worker, and not a plugin's: say so
             self._loop_error = error
 
     def return_to_start(self) -> None:
