@@ -82,8 +82,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
         holder->claim->hello.instance != hello.instance) {
       Tell(*holder, Ping{++nonces_});
       holder->claim = AgentRecord::Claim{std::string(peer), hello, now};
-    } else {
+    } else if (hello.seq > holder->claim->hello.seq) {
       holder->claim->peer = std::string(peer);
+      holder->claim->hello = hello;
     }
     return;  // answered when the holder has answered, or has not
   }

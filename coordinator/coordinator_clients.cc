@@ -67,6 +67,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
+  if (run->ended()) {
+    return;  // nothing comes after the end, which the client is told of
+  }
   if (part.part > run->parts() + 1) {
     return;  // the client sends what was lost in between again, and this too
   }
@@ -87,7 +90,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
-  if (complete.parts > run->parts()) {
+  if (run->ended() || complete.parts > run->parts()) {
     return;  // as above
   }
   if (!run->closed()) {
@@ -187,7 +190,8 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     // Of what was read back, and of lost agents.
     CancelIfTooManyFailed(now, run);
     const Duration gone = now - run.client.last_heard;
-    if (!run.ended() && !run.cancelled() && !run.options().detach &&
+    if (!run.ended() && !run.cancelled() &&
+        !(run.options().detach && run.closed()) &&
         gone >= run.options().client_grace) {
       CancelRun(now, run,
                 absl::StrCat("the client was gone for ", FormatDuration(gone)));

@@ -71,6 +71,7 @@ void Coordinator::Impl::Apply(Instant now, LeaseGranted& granted,
   lease.agent = granted.agent;
   lease.host = granted.host;
   lease.suite = granted.suite;
+  lease.wanted_slots = granted.wanted_slots;
   lease.slots = granted.slots;
   lease.predicted = granted.predicted;
   lease.constrained = run.constrained(granted.tests.front().first);

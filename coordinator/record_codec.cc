@@ -46,15 +46,16 @@ auto WireFields(M& m) {
 
 template <Like<LeaseGranted> M>
 auto WireFields(M& m) {
-  return Fields(Item("token", m.token, kLeaseToken),
-                Item("run", m.run, kRandomId), Item("unit", m.unit, kNonZero),
-                Item("parent", m.parent, Maybe(kNonZero)),
-                Item("suite", m.suite, kAny), Item("slots", m.slots, kNonZero),
-                Item("predicted", m.predicted, kSpan),
-                Item("tests", m.tests, List(Pair(kAny, kNonZero))),
-                Item("resources", m.resources, List(List(kStruct))),
-                Item("holder", m.holder, kRandomId),
-                Item("agent", m.agent, kLabel), Item("host", m.host, kLabel));
+  return Fields(
+      Item("token", m.token, kLeaseToken), Item("run", m.run, kRandomId),
+      Item("unit", m.unit, kNonZero), Item("parent", m.parent, Maybe(kNonZero)),
+      Item("suite", m.suite, kAny),
+      Item("wanted_slots", m.wanted_slots, kNonZero),
+      Item("slots", m.slots, kNonZero), Item("predicted", m.predicted, kSpan),
+      Item("tests", m.tests, List(Pair(kAny, kNonZero))),
+      Item("resources", m.resources, List(List(kStruct))),
+      Item("holder", m.holder, kRandomId), Item("agent", m.agent, kLabel),
+      Item("host", m.host, kLabel));
 }
 
 template <Like<OutputKept> M>

@@ -231,6 +231,14 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
     return;  // a result's key is (run, test, attempt, token)
   }
   attempt->done = true;
+  // What went ahead and was lost on the way is missed by whoever reads it.
+  const auto lost = [](std::uint32_t sent, std::uint32_t came) {
+    return sent > came ? sent - came : 0U;
+  };
+  item.result.output.cut_bytes +=
+      lost(item.head_bytes_sent, attempt->head_bytes);
+  item.result.output.cut_bytes +=
+      lost(item.tail_bytes_sent, attempt->tail_bytes);
   lease.explained = lease.explained || !IsGood(item.result.outcome);
   queue_.Observe(item.test, item.result.duration);
   Ledger::Decision decision = ledger_.Attempted(item.test, item.result);
