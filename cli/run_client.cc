@@ -264,6 +264,10 @@ void RunClient::Apply(Instant now, NoteEvent& event) {
 
 void RunClient::Apply(Instant now, RunEndedEvent& event) {
   end_.green = event.green;
+  if (event.green && submission_.complete()) {
+    // It is green only with the manifest closed; what said so was lost.
+    submission_.OnCompleteKept();
+  }
   end_.cancelled = event.cancelled;
   end_.reason = std::move(event.reason);
   Finish(now);

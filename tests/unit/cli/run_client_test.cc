@@ -167,6 +167,19 @@ TEST_F(RunClientTest, ARunWithAllItsVerdictsIsGreen) {
   EXPECT_EQ(acks.back().through, 3u);
 }
 
+// The run ended before the client had asked a second time.
+TEST_F(RunClientTest, GreenThoughSubmitKeptWasLost) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.DiscoveryDone(clock_.Now());
+  client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {Passed(0), RunEndedEvent{true, false, "", 1}}});
+  EXPECT_TRUE(client.end().green);
+}
+
 TEST_F(RunClientTest, NeverGreenWithATestUnaccountedFor) {
   RunClient& client = MakeRunning(2);
   client.OnMessage(
