@@ -115,6 +115,11 @@ void RunClient::Handle(Instant now, const Refused& refused) {
     // to a question says for certain.
     if (submission_.open_kept() && phase_ == Phase::kRunning) {
       Attach(now);
+    } else if (cancel_reason_.has_value() && !submission_.open_kept()) {
+      // It was lost, and there is nothing to cancel.
+      end_.cancelled = true;
+      end_.reason = *cancel_reason_;
+      Finish(now);
     }
     return;
   }
@@ -264,6 +269,10 @@ void RunClient::Apply(Instant now, NoteEvent& event) {
 
 void RunClient::Apply(Instant now, RunEndedEvent& event) {
   end_.green = event.green;
+  if (event.green && submission_.complete()) {
+    // It is green only with the manifest closed; what said so was lost.
+    submission_.OnCompleteKept();
+  }
   end_.cancelled = event.cancelled;
   end_.reason = std::move(event.reason);
   Finish(now);

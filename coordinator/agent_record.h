@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/wire/messages.h"
+#include "coordinator/kept_value.h"
 #include "coordinator/lease_table.h"
 
 namespace paceline {
@@ -28,10 +29,17 @@ struct AgentRecord {
     Instant asked_at;
   };
 
+  // A message, and the record that has to be committed before.
+  struct Unsent {
+    Message message;
+    std::uint64_t record = 0;
+  };
+
   Hello who;  // without its `held`
   Instant joined_at;
 
-  // The session; its peer is empty while the agent was told to say hello.
+  // The session; zero for one that an earlier life of the coordinator knew and
+  // that has not said hello to this one: its leases are orphans.
   SessionId session{};
   std::string peer;
   Duration beat_interval{};
@@ -44,24 +52,25 @@ struct AgentRecord {
   // Suites that this session was told of.
   absl::btree_set<std::pair<RunId, SuiteIndex>> suites;
   std::optional<std::pair<RunId, SuiteIndex>> last_suite;
-  // What could not be sent yet, in order.
-  std::deque<Message> unsent;
+  // What could not be sent yet, in order; `full`: for want of room.
+  std::deque<Unsent> unsent;
+  bool full = false;
   std::uint64_t output_through = 0;
-  std::optional<std::uint64_t> output_ack_record;
+  AckQueue output_acks;
 
   // When the oldest Revoke or Stop without an answer is said again.
   std::optional<Instant> ask_again_at;
 
   // Of the instance, across sessions.
-  std::uint64_t acked_through = 0;
-  // Told when the record is committed.
-  std::optional<std::uint64_t> ack_record;
+  std::uint64_t results_through = 0;
+  AckQueue result_acks;
 
   absl::btree_map<Token, LeaseState*> leases;
   std::uint32_t busy_slots = 0;  // of all its leases
   std::uint32_t started_leases = 0;
   std::optional<Claim> claim;
 
+  bool orphaned() const { return session == SessionId{}; }
   std::uint32_t slots() const { return who.slots; }
   std::uint32_t waiting() const {
     return static_cast<std::uint32_t>(leases.size()) - started_leases;

@@ -1,6 +1,7 @@
 #include "coordinator/constraint_graph.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -330,6 +331,29 @@ std::optional<ConstraintGraph::Choice> ConstraintGraph::Take(
   // Nothing runs, so that nothing is taken.
   PACELINE_CHECK(TryTake(index));
   return Start(index);
+}
+
+bool ConstraintGraph::CanClaim(TestIndex test) const {
+  const auto it = by_test_.find(test);
+  if (it == by_test_.end() || serial_runs_) {
+    return false;
+  }
+  const Node& node = nodes_[it->second];
+  return (node.state == State::kReady || node.state == State::kAside) &&
+         std::none_of(node.locks.begin(), node.locks.end(),
+                      [this](std::uint32_t l) { return locks_[l].taken; });
+}
+
+void ConstraintGraph::Claim(TestIndex test, ResourceAllocation taken) {
+  const NodeIndex index = by_test_.at(test);
+  Node& node = nodes_[index];
+  for (const bool alone : {false, true}) {
+    ready_.erase({alone, index});
+    serial_ready_.erase({alone, index});
+  }
+  node.taken = std::move(taken);
+  pools_.Take(node.taken);
+  Start(index);
 }
 
 void ConstraintGraph::WakeLock(std::uint32_t index) {

@@ -71,6 +71,9 @@ class ConstraintGraph {
   // either.
   std::optional<Choice> Take(std::size_t running, bool others_wait);
   bool serial_runs() const { return serial_runs_; }
+  // As Take, of a test that was handed out with `taken` in an earlier life.
+  bool CanClaim(TestIndex test) const;
+  void Claim(TestIndex test, ResourceAllocation taken);
   // The lease of `test` ended. With `again` it is ready once more.
   void Release(TestIndex test, bool again);
 

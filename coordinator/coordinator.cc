@@ -19,21 +19,6 @@ constexpr Duration kStall = std::chrono::milliseconds(500);
 
 }  // namespace
 
-absl::Status Coordinator::Impl::Recover(Instant now) {
-  // Tokens of this life must be greater than all before. Runs are begun again
-  // by their clients.
-  std::uint32_t epoch = std::max(1U, options_.first_epoch);
-  const absl::Status loaded = journal_->Load([&epoch](const Record& record) {
-    if (const auto* raised = std::get_if<EpochRaised>(&record)) {
-      epoch = std::max(epoch, raised->epoch + 1);
-    }
-  });
-  leases_.set_epoch(epoch);
-  journal_->Append(EpochRaised{epoch});
-  next_look_ = now;
-  return loaded;
-}
-
 void Coordinator::Impl::OnMalformed(absl::string_view peer,
                                     const absl::Status& why) {
   Log(LogLevel::kWarning,
@@ -49,6 +34,16 @@ void Coordinator::Impl::OnCommitted() {
 }
 
 void Coordinator::Impl::OnTick(Instant now) {
+  if (!due_.has_value()) {
+    // Whoever an earlier life knew can be heard from now on.
+    first_turn_ = now;
+    for (const auto& [instance, agent] : agents_) {
+      agent->last_heard = now;
+    }
+    for (const auto& [id, run] : runs_) {
+      run->client.last_heard = now;
+    }
+  }
   if (due_.has_value() && now - *due_ >= kStall) {
     // Our own standing still is not their silence.
     const Duration lag = now - *due_;
@@ -69,7 +64,7 @@ void Coordinator::Impl::OnTick(Instant now) {
     GrantUnits(now);
   }
   for (const auto& [id, run] : runs_) {
-    if (run->EndIfOver(journal_->committed())) {
+    if (run->IsOver()) {
       EndRun(now, *run);
     }
     TellClient(now, *run);
@@ -92,6 +87,8 @@ Coordinator::Coordinator(CoordinatorOptions options, Journal* journal,
 Coordinator::~Coordinator() = default;
 
 absl::Status Coordinator::Recover(Instant now) { return impl_->Recover(now); }
+
+bool Coordinator::ready() const { return impl_->ready(); }
 
 void Coordinator::OnMessage(Instant now, absl::string_view peer,
                             Message message) {

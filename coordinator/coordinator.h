@@ -30,10 +30,13 @@ class Coordinator {
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
 
-  // Reads the journal and raises the epoch. Called once, before anything else.
+  // Reads the journal, goes on with what is in it, and raises the epoch.
+  // Called once, before anything else.
   //
   // Returns kDataLoss if what the journal keeps cannot be read.
   absl::Status Recover(Instant now);
+  // Whether the epoch is kept: nobody may be listened to before.
+  bool ready() const;
 
   // `peer` names a connection, never two in the coordinator's life.
   void OnMessage(Instant now, absl::string_view peer, Message message);

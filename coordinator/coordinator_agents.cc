@@ -18,6 +18,9 @@ Duration Coordinator::Impl::BeatInterval() const {
 }
 
 Duration Coordinator::Impl::LostAfter(const AgentRecord& agent) const {
+  if (agent.orphaned()) {
+    return options_.adoption_window;
+  }
   return std::max(
       options_.lost_after,
       static_cast<std::int64_t>(options_.min_lost_beats) * agent.beat_interval);
@@ -28,13 +31,25 @@ AgentRecord* Coordinator::Impl::FindAgent(absl::string_view peer) {
   return it == by_peer_.end() ? nullptr : it->second;
 }
 
-void Coordinator::Impl::Tell(AgentRecord& agent, Message message) {
+void Coordinator::Impl::Tell(AgentRecord& agent, Message message,
+                             std::uint64_t record) {
   if (agent.peer.empty()) {
     return;  // it will be asked for everything at its next hello
   }
-  if (!agent.unsent.empty() ||
-      absl::IsResourceExhausted(outbox_->Send(agent.peer, message))) {
-    agent.unsent.push_back(std::move(message));
+  agent.unsent.push_back({std::move(message), record});
+  if (!agent.full) {
+    SendUnsent(agent);
+  }
+}
+
+void Coordinator::Impl::SendUnsent(AgentRecord& agent) {
+  while (!agent.unsent.empty() && committed(agent.unsent.front().record)) {
+    agent.full = absl::IsResourceExhausted(
+        outbox_->Send(agent.peer, agent.unsent.front().message));
+    if (agent.full) {
+      return;
+    }
+    agent.unsent.pop_front();
   }
 }
 
@@ -52,6 +67,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
                                     "; install the same paceline on both")});
     return;
   }
+  LookAtEpochs(now, hello);
   if (const auto it = agents_.find(hello.instance); it != agents_.end()) {
     if (hello.seq > it->second->who.seq) {
       Welcome(now, *it->second, peer, hello);
@@ -66,20 +82,45 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
         holder->claim->hello.instance != hello.instance) {
       Tell(*holder, Ping{++nonces_});
       holder->claim = AgentRecord::Claim{std::string(peer), hello, now};
-    } else {
+    } else if (hello.seq > holder->claim->hello.seq) {
       holder->claim->peer = std::string(peer);
+      holder->claim->hello = hello;
     }
     return;  // answered when the holder has answered, or has not
   }
   Welcome(now, AddAgent(now, hello), peer, hello);
 }
 
+void Coordinator::Impl::LookAtEpochs(Instant now, const Hello& hello) {
+  // Far from the end of the type, whatever somebody says.
+  constexpr std::uint32_t kHighest = 0xffff0000U;
+  std::uint32_t highest = 0;
+  for (const HeldLease& held : hello.held) {
+    const Token token = held.token;
+    if (token.epoch < kHighest &&
+        (token.epoch > leases_.epoch() ||
+         (token.epoch == leases_.epoch() && !leases_.Gave(token)))) {
+      highest = std::max(highest, token.epoch);
+    }
+  }
+  if (highest > 0) {
+    // An earlier life that kept no journal began when the clock said more.
+    Log(LogLevel::kWarning,
+        absl::StrCat("agent ", hello.name, " holds a lease of epoch ", highest,
+                     ", this is ", leases_.epoch(), "; going on with ",
+                     highest + 1));
+    Keep(now, EpochRaised{highest + 1});
+  }
+}
+
 AgentRecord& Coordinator::Impl::AddAgent(Instant now, const Hello& hello) {
   auto owned = std::make_unique<AgentRecord>();
   AgentRecord& agent = *owned;
   agent.joined_at = now;
-  // Whoever acknowledged what came before has kept it.
-  agent.acked_through = hello.first_result - 1;
+  if (const auto it = recovered_results_.find(hello.instance);
+      it != recovered_results_.end()) {
+    agent.results_through = it->second;
+  }
   agents_[hello.instance] = std::move(owned);
   return agent;
 }
@@ -89,9 +130,12 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   if (!agent.peer.empty()) {
     by_peer_.erase(agent.peer);
   }
-  const bool joined = agent.session == SessionId{};
+  const bool joined = agent.orphaned();
   agent.who = hello;
   agent.who.held.clear();
+  // Whoever acknowledged what comes before has kept it, or nobody needs it.
+  agent.results_through =
+      std::max(agent.results_through, hello.first_result - 1);
   // Never a number of an earlier life.
   agent.session = SessionId{std::uint64_t{leases_.epoch()} << 32 | ++sessions_};
   agent.peer = std::string(peer);
@@ -104,19 +148,21 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   agent.want_sum = 0;
   agent.suites.clear();
   agent.unsent.clear();
+  agent.full = false;
   agent.ask_again_at.reset();
   agent.output_through = 0;
-  agent.output_ack_record.reset();
+  agent.output_acks = {};
+  agent.result_acks = {};
+  agent.result_acks.Add(agent.results_through, last_record_,
+                        journal_->committed());
+  agent.result_acks.Told(agent.results_through);
 
   paceline::Welcome welcome;
   welcome.session = agent.session;
   welcome.epoch = leases_.epoch();
   welcome.beat_interval = agent.beat_interval;
   welcome.lost_after = LostAfter(agent);
-  // Only what is committed may be forgotten.
-  if (!agent.ack_record.has_value()) {
-    welcome.acked_through = agent.acked_through;
-  }
+  welcome.acked_through = agent.results_through;
   absl::btree_set<Token> held;
   for (const HeldLease& one : hello.held) {
     LeaseState* const lease = leases_.Find(one.token);
@@ -125,14 +171,15 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
       continue;
     }
     held.insert(one.token);
-    if (one.started && !lease->started) {
-      lease->started = true;
-      lease->since = now;
-      ++agent.started_leases;
+    if (one.started) {
+      MarkStarted(now, *lease);
     }
   }
-  outbox_->Send(agent.peer, welcome).IgnoreError();
-  // What it does not hold never reached it, or was on its way back.
+  // What it is told to forget must be ended in the journal too: else a
+  // coordinator that reads it back would wait for it.
+  Tell(agent, std::move(welcome), last_record_);
+  // What it does not hold never reached it, or was on its way back. That holds
+  // for orphans too: what they have begun they hold until it is acknowledged.
   std::vector<LeaseState*> gone;
   for (const auto& [token, lease] : agent.leases) {
     if (!held.contains(token)) {
@@ -141,9 +188,9 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   }
   for (LeaseState* const lease : gone) {
     if (lease->started) {
-      LoseLease(*lease, "agent lost: it no longer holds the unit");
+      LoseLease(now, *lease, "agent lost: it no longer holds the unit");
     } else {
-      ReturnLease(*lease);
+      ReturnLease(now, *lease);
     }
   }
   AskForLeases(now, agent);
@@ -154,11 +201,12 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
                    " slots=", agent.who.slots));
 }
 
-void Coordinator::Impl::LoseAgent(AgentRecord& agent, absl::string_view why) {
+void Coordinator::Impl::LoseAgent(Instant now, AgentRecord& agent,
+                                  absl::string_view why) {
   Log(LogLevel::kWarning, absl::StrCat("agent ", agent.who.name, ": ", why,
                                        " leases=", agent.leases.size()));
   while (!agent.leases.empty()) {
-    LoseLease(*agent.leases.begin()->second, why);
+    LoseLease(now, *agent.leases.begin()->second, why);
   }
   if (!agent.peer.empty()) {
     by_peer_.erase(agent.peer);
@@ -177,7 +225,10 @@ void Coordinator::Impl::LookAtClaim(Instant now, AgentRecord& agent) {
   if (!agent.claim.has_value()) {
     return;
   }
-  if (agent.last_heard > agent.claim->asked_at) {
+  if (agent.orphaned() && now - first_turn_ < options_.return_window) {
+    return;  // it may be on its way back
+  }
+  if (!agent.orphaned() && agent.last_heard > agent.claim->asked_at) {
     Send(agent.claim->peer,
          Refused{RefusalCode::kNameTaken,
                  absl::StrCat("the name ", agent.who.name,
@@ -191,7 +242,8 @@ void Coordinator::Impl::LookAtClaim(Instant now, AgentRecord& agent) {
   if (now - agent.claim->asked_at >=
       static_cast<std::int64_t>(options_.fence_beats) * agent.beat_interval) {
     const AgentRecord::Claim claim = *std::exchange(agent.claim, std::nullopt);
-    LoseAgent(agent, "agent lost: it was silent, and another has its name");
+    LoseAgent(now, agent,
+              "agent lost: it was silent, and another has its name");
     Welcome(now, AddAgent(now, claim.hello), claim.peer, claim.hello);
   }
 }
@@ -209,9 +261,9 @@ void Coordinator::Impl::LookAtAgents(Instant now) {
     AgentRecord& agent = *it->second;
     const Duration silent = now - agent.last_heard;
     if (silent >= LostAfter(agent)) {
-      LoseAgent(agent, "agent lost");
+      LoseAgent(now, agent, "agent lost");
     } else if (agent.pool_turn_age + silent >= options_.stuck_lost_after) {
-      LoseAgent(agent, "agent stuck");
+      LoseAgent(now, agent, "agent stuck");
     } else {
       if (agent.ask_again_at.has_value() && now >= *agent.ask_again_at) {
         AskForLeases(now, agent);
@@ -272,138 +324,88 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                const Started& started) {
   for (const Token token : started.tokens) {
     LeaseState* const lease = leases_.Find(token);
-    if (lease != nullptr && lease->holder == &agent && !lease->started) {
-      lease->started = true;
-      lease->since = now;
-      ++agent.started_leases;
+    if (lease != nullptr && lease->holder == &agent) {
+      MarkStarted(now, *lease);
       work_changed_ = true;
     }
   }
 }
 
-void Coordinator::Impl::Handle(Instant, AgentRecord& agent, Output& output) {
+void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
+                               Output& output) {
   if (output.seq != agent.output_through + 1) {
     return;  // of what was sent again, or after a gap that will be filled
   }
   agent.output_through = output.seq;
   LeaseState* const lease = leases_.Find(output.token);
-  std::uint64_t record = journal_->committed();
+  std::uint64_t record = 0;
   if (lease != nullptr && lease->holder == &agent) {
-    LeasedAttempt* const attempt = lease->Find(output.test);
+    const LeasedAttempt* const attempt = lease->Find(output.test);
     if (attempt != nullptr && !attempt->done &&
         attempt->attempt == output.attempt) {
-      Record kept = OutputKept{agent.who.instance, std::move(output)};
-      record = journal_->Append(kept);
-      lease->run->OnOutput(*lease, *attempt,
-                           std::move(std::get<OutputKept>(kept).output),
-                           record);
+      record = Keep(now, OutputKept{lease->run->id(), agent.who.instance,
+                                    std::move(output)});
     }
   }
-  agent.output_ack_record = record;
+  agent.output_acks.Add(agent.output_through, record, journal_->committed());
 }
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                Results& results) {
-  const std::uint64_t expected = agent.acked_through + 1;
+  const std::uint64_t expected = agent.results_through + 1;
   if (results.first > expected) {
     return;  // the agent sends what is between again
   }
   const std::uint64_t skip = expected - results.first;
   if (skip >= results.items.size()) {
-    agent.ack_record = agent.ack_record.value_or(journal_->committed());
+    agent.result_acks.Repeat();
     return;
   }
-  Record kept =
-      ResultsKept{agent.who.instance, agent.draining, std::move(results)};
-  const std::uint64_t record = journal_->Append(kept);
-  Results& mine = std::get<ResultsKept>(kept).results;
-  agent.acked_through = mine.first + mine.items.size() - 1;
-  agent.ack_record = record;
-  for (std::size_t i = skip; i < mine.items.size(); ++i) {
-    TakeResult(now, agent, mine.items[i], record);
+  const auto run_of = [](const ResultItem& item) {
+    return std::visit([](const auto& one) { return one.run; }, item);
+  };
+  std::uint64_t record = 0;
+  for (auto at = results.items.begin() + static_cast<std::ptrdiff_t>(skip);
+       at != results.items.end();) {
+    const RunId id = run_of(*at);
+    const auto end = std::find_if(
+        at, results.items.end(),
+        [&](const ResultItem& item) { return run_of(item) != id; });
+    ResultsKept kept{
+        id, agent.who.instance, agent.draining, agent.results_through + 1, {}};
+    kept.items.assign(std::make_move_iterator(at),
+                      std::make_move_iterator(end));
+    at = end;
+    const auto run = runs_.find(id);
+    if (run == runs_.end() || run->second->ended()) {
+      agent.results_through += kept.items.size();  // nobody waits for them
+      continue;
+    }
+    record = Keep(now, std::move(kept));
+    CancelIfTooManyFailed(now, *run->second);
   }
+  agent.result_acks.Add(agent.results_through, record, journal_->committed());
 }
 
-void Coordinator::Impl::TakeResult(Instant now, AgentRecord& agent,
-                                   ResultItem& item, std::uint64_t record) {
-  if (auto* note = std::get_if<NoteItem>(&item)) {
-    if (const auto it = runs_.find(note->run); it != runs_.end()) {
-      it->second->AddNote(std::move(note->text), record);
-    }
-    return;
-  }
-  const Token token = std::visit(
-      [](const auto& one) {
-        if constexpr (std::is_same_v<decltype(one), const NoteItem&>) {
-          return Token{};
-        } else {
-          return one.token;
-        }
-      },
-      std::as_const(item));
-  LeaseState* const lease = leases_.Find(token);
-  if (lease == nullptr || lease->holder != &agent) {
-    // Late: the lease was given to another since. It does not count.
-    Log(LogLevel::kDebug, absl::StrCat("a late result of ", agent.who.name,
-                                       " under token ", ToString(token)));
-    return;
-  }
-  Run& run = *lease->run;
-  if (!lease->started) {
-    lease->started = true;
-    ++agent.started_leases;
-  }
-  lease->since = now;
-  if (auto* attempt = std::get_if<AttemptItem>(&item)) {
-    run.OnAttempt(*lease, std::move(*attempt), record);
-    if (std::optional<std::string> reason = run.TooManyFailures()) {
-      CancelRun(now, run, *std::move(reason));
-    }
-  } else if (auto* extra = std::get_if<ExtraItem>(&item)) {
-    run.OnExtra(*lease, std::move(*extra), record);
-  } else {
-    run.OnUnitEnd(*lease, std::get<UnitEndItem>(item), agent.draining, record);
-    ForgetLease(*lease);
-  }
-  work_changed_ = true;
-}
-
-void Coordinator::Impl::Handle(Instant, AgentRecord& agent,
+void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                const Returned& returned) {
   for (const Token token : returned.tokens) {
     LeaseState* const lease = leases_.Find(token);
     if (lease != nullptr && lease->holder == &agent && !lease->started) {
-      ReturnLease(*lease);
+      ReturnLease(now, *lease);
     }
   }
 }
 
-void Coordinator::Impl::ReturnLease(LeaseState& lease) {
-  Run& run = *lease.run;
-  const std::uint64_t record = journal_->Append(
-      LeaseEnded{run.id(), lease.token, LeaseEnd::kReturned, ""});
-  run.OnReturned(lease, record);
-  ForgetLease(lease);
-  work_changed_ = true;
+void Coordinator::Impl::ReturnLease(Instant now, LeaseState& lease) {
+  Keep(now, LeaseEnded{lease.run->id(), lease.token, LeaseEnd::kReturned,
+                       /*drained=*/false, ""});
 }
 
-void Coordinator::Impl::LoseLease(LeaseState& lease, absl::string_view why) {
-  Run& run = *lease.run;
-  const std::uint64_t record = journal_->Append(
-      LeaseEnded{run.id(), lease.token, LeaseEnd::kLost, std::string(why)});
-  run.OnLost(lease, lease.holder->draining, why, record);
-  ForgetLease(lease);
-  work_changed_ = true;
-}
-
-void Coordinator::Impl::ForgetLease(LeaseState& lease) {
-  AgentRecord& agent = *lease.holder;
-  agent.busy_slots -= lease.slots;
-  if (lease.started) {
-    --agent.started_leases;
-  }
-  agent.leases.erase(lease.token);
-  leases_.End(lease.token);
+void Coordinator::Impl::LoseLease(Instant now, LeaseState& lease,
+                                  absl::string_view why) {
+  Keep(now, LeaseEnded{lease.run->id(), lease.token, LeaseEnd::kLost,
+                       lease.holder->draining, std::string(why)});
 }
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
@@ -412,11 +414,7 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
     LeaseState* const lease = leases_.Find(token);
     if (lease != nullptr && lease->holder == &agent) {
       lease->revoked_at.reset();
-      if (!lease->started) {
-        lease->started = true;
-        lease->since = now;
-        ++agent.started_leases;
-      }
+      MarkStarted(now, *lease);
     }
   }
 }
@@ -426,8 +424,9 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Draining&) {
   agent.want_sum = 0;
 }
 
-void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Goodbye&) {
-  LoseAgent(agent, agent.leases.empty() ? "left" : "agent drained");
+void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
+                               const Goodbye&) {
+  LoseAgent(now, agent, agent.leases.empty() ? "left" : "agent drained");
 }
 
 template <typename M>
@@ -469,28 +468,21 @@ void Coordinator::Impl::OnMessage(Instant now, absl::string_view peer,
 }
 
 void Coordinator::Impl::TellAgents() {
+  const std::uint64_t committed = journal_->committed();
   for (const auto& [instance, agent] : agents_) {
-    while (!agent->unsent.empty() && !agent->peer.empty()) {
-      const absl::Status sent =
-          outbox_->Send(agent->peer, agent->unsent.front());
-      if (absl::IsResourceExhausted(sent)) {
-        break;
-      }
-      agent->unsent.pop_front();
+    if (agent->peer.empty()) {
+      continue;
     }
-    if (agent->ack_record.has_value() && committed(*agent->ack_record) &&
-        outbox_
-            ->Send(agent->peer, ResultAck{agent->session, agent->acked_through})
-            .ok()) {
-      agent->ack_record.reset();
+    SendUnsent(*agent);
+    if (const auto through = agent->result_acks.Due(committed);
+        through.has_value() &&
+        outbox_->Send(agent->peer, ResultAck{agent->session, *through}).ok()) {
+      agent->result_acks.Told(*through);
     }
-    if (agent->output_ack_record.has_value() &&
-        committed(*agent->output_ack_record) &&
-        outbox_
-            ->Send(agent->peer,
-                   OutputAck{agent->session, agent->output_through})
-            .ok()) {
-      agent->output_ack_record.reset();
+    if (const auto through = agent->output_acks.Due(committed);
+        through.has_value() &&
+        outbox_->Send(agent->peer, OutputAck{agent->session, *through}).ok()) {
+      agent->output_acks.Told(*through);
     }
   }
 }

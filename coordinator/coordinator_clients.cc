@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/log.h"
+#include "common/wire/text.h"
 #include "coordinator/coordinator_impl.h"
 
 namespace paceline {
@@ -35,6 +36,10 @@ Run* Coordinator::Impl::FindRun(Instant now, absl::string_view peer,
     return nullptr;
   }
   it->second->client.last_heard = now;
+  if (it->second->client.peer.empty()) {
+    // An earlier life knew it: it says what it has seen when it comes back.
+    Send(peer, Rehello{});
+  }
   return it->second.get();
 }
 
@@ -45,18 +50,12 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   const RunId id = open.run;
   auto it = runs_.find(id);
   if (it == runs_.end()) {
-    Record kept = RunOpened{id, std::move(open.options)};
-    const std::uint64_t record = journal_->Append(kept);
-    it = runs_
-             .emplace(id, std::make_unique<Run>(
-                              id, std::move(std::get<RunOpened>(kept).options),
-                              options_, now))
-             .first;
-    it->second->client.part_record = record;
+    Keep(now, RunOpened{id, std::move(open.options)});
+    it = runs_.find(id);
     Log(LogLevel::kInfo, absl::StrCat("run opened run=", ToString(id),
                                       " title=", it->second->options().title));
-  } else if (!it->second->client.part_record.has_value()) {
-    it->second->client.part_record = journal_->committed();
+  } else {
+    it->second->client.parts.Repeat();
   }
   it->second->client.peer = std::string(peer);
   it->second->client.last_heard = now;
@@ -68,6 +67,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
+  if (run->ended()) {
+    return;  // nothing comes after the end, which the client is told of
+  }
   if (part.part > run->parts() + 1) {
     return;  // the client sends what was lost in between again, and this too
   }
@@ -76,13 +78,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
       Reject(now, *run, peer, status);
       return;
     }
-    Record kept = PartAdded{std::move(part)};
-    const std::uint64_t record = journal_->Append(kept);
-    run->AddPart(std::move(std::get<PartAdded>(kept).part), record);
-    run->client.part_record = record;
-    work_changed_ = true;
-  } else if (!run->client.part_record.has_value()) {
-    run->client.part_record = journal_->committed();
+    Keep(now, PartAdded{std::move(part)});
+  } else {
+    run->client.parts.Repeat();
   }
 }
 
@@ -92,7 +90,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (run == nullptr) {
     return;
   }
-  if (complete.parts > run->parts()) {
+  if (run->ended() || complete.parts > run->parts()) {
     return;  // as above
   }
   if (!run->closed()) {
@@ -101,12 +99,9 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
       Reject(now, *run, peer, status);
       return;
     }
-    const std::uint64_t record = journal_->Append(RunClosed{complete});
-    run->Close(complete, record);
-    run->client.complete_record = record;
-    work_changed_ = true;
-  } else if (!run->client.complete_record.has_value()) {
-    run->client.complete_record = journal_->committed();
+    Keep(now, RunClosed{std::move(complete)});
+  } else {
+    run->client.complete.Repeat();
   }
 }
 
@@ -132,12 +127,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   run.client.last_heard = now;
   run.client.last_ack = now;
   run.events().Rewind(attach.last_event);
-  const bool parts_kept =
-      !run.client.part_record.has_value() || committed(*run.client.part_record);
-  Send(peer, AttachReply{run.id(), true,
-                         parts_kept ? run.parts()
-                                    : run.parts() - std::min(1U, run.parts()),
-                         run.closed()});
+  run.client.attach_reply_due = true;
 }
 
 void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
@@ -162,18 +152,27 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
 }
 
 void Coordinator::Impl::CancelRun(Instant now, Run& run, std::string reason) {
-  const std::uint64_t record = journal_->Append(RunCancelled{run.id(), reason});
-  run.Cancel(reason, record);
+  // As long as it can be when it is read back.
+  constexpr std::size_t kMaxReason = 1024;
+  if (reason.size() > kMaxReason) {
+    reason = CutText(reason, kMaxReason);
+  }
+  Keep(now, RunCancelled{run.id(), std::move(reason)});
   for (const auto& [instance, agent] : agents_) {
     AskForLeases(now, *agent);
   }
-  work_changed_ = true;
+}
+
+void Coordinator::Impl::CancelIfTooManyFailed(Instant now, Run& run) {
+  if (std::optional<std::string> reason = run.TooManyFailures()) {
+    CancelRun(now, run, *std::move(reason));
+  }
 }
 
 void Coordinator::Impl::EndRun(Instant now, Run& run) {
-  run.client.ended_at = now;
+  const std::uint64_t record = Keep(now, RunEnded{run.id()});
   for (const auto& [instance, agent] : agents_) {
-    Tell(*agent, RunOver{run.id()});
+    Tell(*agent, RunOver{run.id()}, record);
     // A later run has another id; this one's suites are of no use any more.
     for (auto it = agent->suites.begin(); it != agent->suites.end();) {
       it = it->first == run.id() ? agent->suites.erase(it) : std::next(it);
@@ -185,10 +184,14 @@ void Coordinator::Impl::EndRun(Instant now, Run& run) {
 }
 
 void Coordinator::Impl::LookAtRuns(Instant now) {
-  for (auto it = runs_.begin(); it != runs_.end();) {
-    Run& run = *it->second;
+  std::vector<RunId> forgotten;
+  for (const auto& [id, owned] : runs_) {
+    Run& run = *owned;
+    // Of what was read back, and of lost agents.
+    CancelIfTooManyFailed(now, run);
     const Duration gone = now - run.client.last_heard;
-    if (!run.ended() && !run.cancelled() && !run.options().detach &&
+    if (!run.ended() && !run.cancelled() &&
+        !(run.options().detach && run.closed()) &&
         gone >= run.options().client_grace) {
       CancelRun(now, run,
                 absl::StrCat("the client was gone for ", FormatDuration(gone)));
@@ -203,11 +206,11 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     if (run.ended() && run.client.ended_at.has_value() &&
         now - *run.client.ended_at >= (seen ? options_.forget_seen_after
                                             : options_.forget_unseen_after)) {
-      journal_->Append(RunForgotten{run.id()});
-      it = runs_.erase(it);
-    } else {
-      ++it;
+      forgotten.push_back(id);
     }
+  }
+  for (const RunId& id : forgotten) {
+    Keep(now, RunForgotten{id});
   }
 }
 
@@ -216,13 +219,20 @@ void Coordinator::Impl::TellClient(Instant now, Run& run) {
   if (client.peer.empty()) {
     return;
   }
-  if (client.part_record.has_value() && committed(*client.part_record)) {
-    client.part_record.reset();
-    Send(client.peer, PartKept{run.id(), run.parts()});
+  const std::uint64_t kept = journal_->committed();
+  if (client.attach_reply_due && client.parts.Get(kept).has_value()) {
+    client.attach_reply_due = false;
+    Send(client.peer,
+         AttachReply{run.id(), true,
+                     static_cast<std::uint32_t>(*client.parts.Get(kept)),
+                     client.complete.Get(kept).has_value()});
   }
-  if (client.complete_record.has_value() &&
-      committed(*client.complete_record)) {
-    client.complete_record.reset();
+  if (const auto part = client.parts.Due(kept)) {
+    client.parts.Told(*part);
+    Send(client.peer, PartKept{run.id(), static_cast<std::uint32_t>(*part)});
+  }
+  if (const auto complete = client.complete.Due(kept)) {
+    client.complete.Told(*complete);
     Send(client.peer, SubmitKept{run.id()});
   }
   while (true) {
@@ -258,7 +268,7 @@ Progress Coordinator::Impl::MakeProgress(Instant now, const Run& run) const {
   progress.run = run.id();
   progress.queued = run.queued();
   for (const auto& [instance, agent] : agents_) {
-    ++progress.agents;
+    progress.agents += agent->orphaned() ? 0U : 1U;
     progress.slots += agent->slots();
     for (const auto& [token, lease] : agent->leases) {
       if (lease->run != &run || !lease->started) {
@@ -296,7 +306,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
     status.slots = agent->slots();
     status.leases = static_cast<std::uint32_t>(agent->leases.size());
     status.last_heard = now - agent->last_heard;
-    if (status.last_heard >= 3 * agent->beat_interval) {
+    if (agent->orphaned() || status.last_heard >= 3 * agent->beat_interval) {
       status.state = "silent";
     } else if (agent->pool_turn_age >= options_.stuck_shown_after) {
       status.state = "stuck";
@@ -317,8 +327,10 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
                    : run->closed()    ? "running"
                                       : "submitting";
     status.tests = run->ledger().tests();
-    status.settled = run->ledger().settled();
-    status.bad = run->ledger().bad();
+    if (const auto& counts = run->counts.Get(journal_->committed())) {
+      status.settled = counts->settled;
+      status.bad = counts->bad;
+    }
     status.queued = run->queued();
     status.age = now - run->opened_at();
     reply.runs.push_back(std::move(status));

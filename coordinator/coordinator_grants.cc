@@ -29,13 +29,12 @@ bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
   return now - agent.last_heard <
              static_cast<std::int64_t>(options_.fence_beats) *
                  agent.beat_interval &&
-         !agent.draining && !agent.peer.empty() && agent.unsent.empty() &&
+         !agent.draining && !agent.peer.empty() && !agent.full &&
          agent.credit() > 0 && agent.leases.size() < kMaxNamed &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }
 
 void Coordinator::Impl::GrantUnits(Instant now) {
-  work_changed_ = false;
   // Those with a slot free first; and then, one after the other, so that what
   // is there is shared, what is held ahead.
   for (const bool ahead : {false, true}) {
@@ -50,6 +49,7 @@ void Coordinator::Impl::GrantUnits(Instant now) {
       }
     }
   }
+  work_changed_ = false;
   TakeBack(now);
 }
 
@@ -97,58 +97,45 @@ AgentRecord* Coordinator::Impl::IdleFor(Instant now, std::uint32_t slots) {
 
 void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
                                   Run::Unit unit) {
-  LeaseState& lease = leases_.Grant();
-  lease.run = &run;
-  lease.holder = &agent;
-  lease.unit = leases_.NextUnit();
-  lease.suite = unit.suite;
-  lease.wanted_slots = unit.slots;
-  lease.slots = std::min(unit.slots, agent.slots());
-  lease.predicted = unit.predicted;
-  lease.constrained = unit.constrained;
-  lease.granted_at = now;
-  lease.since = now;
-
-  Grant grant;
-  grant.session = agent.session;
-  Lease& out = grant.leases.emplace_back();
-  out.token = lease.token;
-  out.run = run.id();
-  out.unit = lease.unit;
-  out.parent = unit.parent;
-  out.suite = unit.suite;
-  out.slots = lease.slots;
-  out.predicted = unit.predicted;
   LeaseGranted record;
-  for (const TestIndex test : unit.tests) {
-    LeasedTest& described = out.tests.emplace_back(run.Describe(test));
-    described.env = unit.env;
-    lease.tests.push_back({test, described.attempt});
-    record.tests.emplace_back(test, described.attempt);
-  }
-  record.token = lease.token;
+  record.token = leases_.NextToken();
   record.run = run.id();
-  record.unit = lease.unit;
+  record.unit = leases_.NextUnit();
   record.parent = unit.parent;
   record.suite = unit.suite;
-  record.slots = lease.slots;
+  record.wanted_slots = unit.slots;
+  record.slots = std::min(unit.slots, agent.slots());
   record.predicted = unit.predicted;
   record.resources = std::move(unit.resources);
   record.holder = agent.who.instance;
   record.agent = agent.who.name;
   record.host = agent.who.host;
-  journal_->Append(record);
 
-  run.OnGranted();
-  agent.leases[lease.token] = &lease;
-  agent.busy_slots += lease.slots;
+  Grant grant;
+  grant.session = agent.session;
+  Lease& out = grant.leases.emplace_back();
+  out.token = record.token;
+  out.run = record.run;
+  out.unit = record.unit;
+  out.parent = record.parent;
+  out.suite = record.suite;
+  out.slots = record.slots;
+  out.predicted = record.predicted;
+  for (const TestIndex test : unit.tests) {
+    LeasedTest& described = out.tests.emplace_back(run.Describe(test));
+    described.env = unit.env;
+    record.tests.emplace_back(test, described.attempt);
+  }
+  const std::uint64_t number = Keep(now, std::move(record));
   ++agent.granted;
   agent.last_granted = now;
   agent.last_suite = {run.id(), unit.suite};
   if (agent.suites.insert({run.id(), unit.suite}).second) {
     grant.suites.push_back({run.id(), unit.suite, run.SuiteOf(unit.suite)});
   }
-  Tell(agent, std::move(grant));
+  // Not before the record is kept: of a lease that nobody knows after a restart
+  // the tests would run again without a word.
+  Tell(agent, std::move(grant), number);
 }
 
 void Coordinator::Impl::TakeBack(Instant now) {
@@ -163,8 +150,8 @@ void Coordinator::Impl::TakeBack(Instant now) {
     return;
   }
   for (const auto& [instance, agent] : agents_) {
-    if (agent->busy_slots <= agent->slots()) {
-      continue;  // what it holds it can start at once
+    if (agent->busy_slots <= agent->slots() || agent->orphaned()) {
+      continue;  // what it holds it can start at once, or nobody is there
     }
     Revoke revoke{agent->session, {}};
     // The youngest would start last.

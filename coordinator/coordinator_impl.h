@@ -1,8 +1,9 @@
 // The inside of Coordinator: agents, leases and runs brought together.
 //
-// Split over three files by who speaks: coordinator_agents.cc (sessions, what
-// agents say), coordinator_clients.cc (submissions, events), coordinator_
-// grants.cc (who gets what). coordinator.cc has the turn of the loop.
+// Split by who speaks: coordinator_agents.cc (sessions, what agents say),
+// coordinator_clients.cc (submissions, events), coordinator_grants.cc (who gets
+// what). coordinator_records.cc has the changes that are journalled, which are
+// made there alone; coordinator.cc has the turn of the loop.
 
 #ifndef PACELINE_COORDINATOR_COORDINATOR_IMPL_H_
 #define PACELINE_COORDINATOR_COORDINATOR_IMPL_H_
@@ -29,6 +30,7 @@ class Coordinator::Impl {
       : options_(std::move(options)), journal_(journal), outbox_(outbox) {}
 
   absl::Status Recover(Instant now);
+  bool ready() const { return committed(epoch_record_); }
   void OnMessage(Instant now, absl::string_view peer, Message message);
   void OnMalformed(absl::string_view peer, const absl::Status& why);
   void OnCommitted();
@@ -49,17 +51,15 @@ class Coordinator::Impl {
   void Handle(Instant now, AgentRecord& agent, const Goodbye& goodbye);
   template <typename M>
   void HandleInSession(Instant now, absl::string_view peer, M& message);
-  void TakeResult(Instant now, AgentRecord& agent, ResultItem& item,
-                  std::uint64_t record);
+  // Tokens of this life must be greater than all before.
+  void LookAtEpochs(Instant now, const Hello& hello);
   void Welcome(Instant now, AgentRecord& agent, absl::string_view peer,
                const Hello& hello);
   AgentRecord& AddAgent(Instant now, const Hello& hello);
   // Its leases are lost, and it is forgotten.
-  void LoseAgent(AgentRecord& agent, absl::string_view why);
-  void LoseLease(LeaseState& lease, absl::string_view why);
-  void ReturnLease(LeaseState& lease);
-  // The run has heard of the lease's end.
-  void ForgetLease(LeaseState& lease);
+  void LoseAgent(Instant now, AgentRecord& agent, absl::string_view why);
+  void LoseLease(Instant now, LeaseState& lease, absl::string_view why);
+  void ReturnLease(Instant now, LeaseState& lease);
   void LookAtAgents(Instant now);
   void LookAtClaim(Instant now, AgentRecord& agent);
   // Says again what the agent is to stop, and what it is to give back.
@@ -69,7 +69,9 @@ class Coordinator::Impl {
   Duration BeatInterval() const;
   Duration LostAfter(const AgentRecord& agent) const;
   AgentRecord* FindAgent(absl::string_view peer);
-  void Tell(AgentRecord& agent, Message message);
+  // Once `record` is committed, and all that was told before has gone.
+  void Tell(AgentRecord& agent, Message message, std::uint64_t record = 0);
+  void SendUnsent(AgentRecord& agent);
 
   // ---- clients (coordinator_clients.cc)
   void Handle(Instant now, absl::string_view peer, const ClientHello& hello);
@@ -86,6 +88,7 @@ class Coordinator::Impl {
   void Reject(Instant now, Run& run, absl::string_view peer,
               const absl::Status& why);
   void CancelRun(Instant now, Run& run, std::string reason);
+  void CancelIfTooManyFailed(Instant now, Run& run);
   void LookAtRuns(Instant now);
   void EndRun(Instant now, Run& run);
   void TellClient(Instant now, Run& run);
@@ -114,23 +117,76 @@ class Coordinator::Impl {
     return record <= journal_->committed();
   }
 
+  // ---- what is journalled (coordinator_records.cc)
+  // Takes `record` down and makes the change; returns its number.
+  template <typename R>
+  std::uint64_t Keep(Instant now, R record);
+  // The changes. What an earlier life wrote has passed Check before; what this
+  // one writes is checked by who decides it.
+  void Apply(Instant now, EpochRaised& raised, std::uint64_t record);
+  void Apply(Instant now, RunOpened& opened, std::uint64_t record);
+  void Apply(Instant now, PartAdded& added, std::uint64_t record);
+  void Apply(Instant now, RunClosed& closed, std::uint64_t record);
+  void Apply(Instant now, LeaseGranted& granted, std::uint64_t record);
+  void Apply(Instant now, OutputKept& kept, std::uint64_t record);
+  void Apply(Instant now, ResultsKept& kept, std::uint64_t record);
+  void Apply(Instant now, LeaseEnded& ended, std::uint64_t record);
+  void Apply(Instant now, RunCancelled& cancelled, std::uint64_t record);
+  void Apply(Instant now, RunEnded& ended, std::uint64_t record);
+  void Apply(Instant now, RunForgotten& forgotten, std::uint64_t record);
+  void Apply(Instant now, AgentRecord& agent, ResultItem& item,
+             const ResultsKept& kept, std::uint64_t record);
+  // Returns kDataLoss if what was kept cannot have happened now.
+  absl::Status Check(const Record& record) const;
+  absl::Status Replay(Instant now, Record record);
+  // The agent that holds or held a lease; one that has not said hello yet is
+  // there for its leases alone.
+  AgentRecord& Holder(Instant now, const InstanceId& instance,
+                      const std::string& name, const std::string& host);
+  void MarkStarted(Instant now, LeaseState& lease);
+  // The run has heard of the lease's end.
+  void ForgetLease(LeaseState& lease);
+
   const CoordinatorOptions options_;
   Journal* const journal_;
   CoordinatorOutbox* const outbox_;
 
+  // The last one appended, and the one behind the epoch.
+  std::uint64_t last_record_ = 0;
+  std::uint64_t epoch_record_ = 0;
   LeaseTable leases_;
   absl::btree_map<InstanceId, std::unique_ptr<AgentRecord>> agents_;
   absl::flat_hash_map<std::string, AgentRecord*> by_peer_;
   absl::btree_map<RunId, std::unique_ptr<Run>> runs_;
+  // How much is kept of the outboxes of agents that an earlier life knew.
+  absl::btree_map<InstanceId, std::uint64_t> recovered_results_;
   std::uint64_t sessions_ = 0;
   std::uint64_t nonces_ = 0;
 
   // Something changed that may let an agent have a unit.
   bool work_changed_ = false;
   Instant next_look_{};
-  // When the loop was expected to turn at the latest.
+  // When the loop was expected to turn at the latest; nothing before the first.
   std::optional<Instant> due_;
+  Instant first_turn_{};
 };
+
+template <typename R>
+std::uint64_t Coordinator::Impl::Keep(Instant now, R record) {
+  const std::optional<RunId> id = RunOf(record);
+  Record kept = std::move(record);
+  last_record_ = journal_->Append(kept);
+  Apply(now, std::get<R>(kept), last_record_);
+  if (id.has_value()) {
+    if (const auto it = runs_.find(*id); it != runs_.end()) {
+      const Ledger& ledger = it->second->ledger();
+      it->second->counts.Set({ledger.settled(), ledger.bad()}, last_record_,
+                             journal_->committed());
+    }
+  }
+  work_changed_ = true;
+  return last_record_;
+}
 
 }  // namespace paceline
 

@@ -58,6 +58,12 @@ void EventLog::Acknowledge(std::uint64_t through) {
 }
 
 void EventLog::Rewind(std::uint64_t last) {
+  // What the client has seen was sent, if not by us, then by whoever wrote the
+  // journal that we have read.
+  while (next_ <= std::min(last, this->last())) {
+    in_flight_bytes_ += entries_[next_ - first_].bytes;
+    ++next_;
+  }
   Acknowledge(last);
   const std::uint64_t to = std::clamp(last + 1, first_, next_);
   while (next_ > to) {

@@ -4,6 +4,10 @@
 // and when a restarted coordinator reads it back; decisions that depend on
 // anything else (who asked, what the time was) are in the record. What a
 // record changes is told to nobody before the record is committed.
+//
+// A record is about one run, or about none; a durable journal keeps each as a
+// row (number, run, bytes), the bytes being EncodeRecord's, so that a run's
+// rows can be deleted together when it is forgotten.
 
 #ifndef PACELINE_COORDINATOR_JOURNAL_H_
 #define PACELINE_COORDINATOR_JOURNAL_H_
@@ -48,6 +52,8 @@ struct LeaseGranted {
   UnitId unit{};
   std::optional<UnitId> parent;
   SuiteIndex suite{};
+  // What the unit needs; its holder, with fewer, gives it all it has.
+  std::uint32_t wanted_slots = 1;
   std::uint32_t slots = 1;
   Duration predicted{};
   std::vector<std::pair<TestIndex, std::uint32_t>> tests;  // with attempt
@@ -58,15 +64,19 @@ struct LeaseGranted {
 };
 
 struct OutputKept {
+  RunId run;
   InstanceId holder;
   Output output;
 };
 
+// Neighbours in an agent's outbox that speak of one run.
 struct ResultsKept {
+  RunId run;
   InstanceId holder;
   // The agent was draining: what its units leave undone was taken from it.
   bool draining = false;
-  Results results;
+  std::uint64_t first = 1;  // the first item's number in the outbox
+  std::vector<ResultItem> items;
 };
 
 // How a lease ended when no unit end told it.
@@ -79,6 +89,8 @@ struct LeaseEnded {
   RunId run;
   Token token;
   LeaseEnd end = LeaseEnd::kReturned;
+  // The agent had said that it would leave.
+  bool drained = false;
   // For people: "agent lost", "agent stuck".
   std::string why;
 };
@@ -88,6 +100,11 @@ struct RunCancelled {
   std::string reason;
 };
 
+// The last event of the run is its end.
+struct RunEnded {
+  RunId run;
+};
+
 // The run's records are needed no more.
 struct RunForgotten {
   RunId run;
@@ -95,7 +112,10 @@ struct RunForgotten {
 
 using Record = std::variant<EpochRaised, RunOpened, PartAdded, RunClosed,
                             LeaseGranted, OutputKept, ResultsKept, LeaseEnded,
-                            RunCancelled, RunForgotten>;
+                            RunCancelled, RunEnded, RunForgotten>;
+
+// Nothing for a record that is about no run.
+std::optional<RunId> RunOf(const Record& record);
 
 class Journal {
  public:
@@ -109,6 +129,12 @@ class Journal {
   // The highest number such that it and all before it are kept. Whoever owns
   // the journal tells the coordinator when it moves (OnCommitted).
   virtual std::uint64_t committed() const = 0;
+
+  // Waits until all that was appended is kept: for a coordinator that does not
+  // listen yet, and never after.
+  //
+  // Returns kDataLoss, in a sentence, if it cannot be kept.
+  virtual absl::Status Sync() = 0;
 
   // Calls `visit` with every record kept by earlier lives, in order.
   //

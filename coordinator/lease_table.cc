@@ -1,5 +1,7 @@
 #include "coordinator/lease_table.h"
 
+#include "common/base/check.h"
+
 namespace paceline {
 
 LeasedAttempt* LeaseState::Find(TestIndex test) {
@@ -20,15 +22,17 @@ const LeasedAttempt* LeaseState::Current() const {
   return nullptr;
 }
 
-LeaseState& LeaseTable::Grant() {
-  const Token token{epoch_, ++counter_};
+LeaseState& LeaseTable::Add(Token token, UnitId unit) {
+  units_ = std::max(units_, Value(unit));
   std::unique_ptr<LeaseState>& lease = leases_[token];
+  PACELINE_CHECK(lease == nullptr);
   lease = std::make_unique<LeaseState>();
   lease->token = token;
+  lease->unit = unit;
   return *lease;
 }
 
-LeaseState* LeaseTable::Find(Token token) {
+LeaseState* LeaseTable::Find(Token token) const {
   const auto it = leases_.find(token);
   return it == leases_.end() ? nullptr : it->second.get();
 }

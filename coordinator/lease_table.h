@@ -10,10 +10,12 @@
 #ifndef PACELINE_COORDINATOR_LEASE_TABLE_H_
 #define PACELINE_COORDINATOR_LEASE_TABLE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -39,6 +41,9 @@ struct LeaseState {
   Token token;
   Run* run = nullptr;
   AgentRecord* holder = nullptr;
+  // The holder's name and host, for people.
+  std::string agent;
+  std::string host;
   UnitId unit{};
   SuiteIndex suite{};
   // What the unit needs; its holder, with fewer, gives it all it has.
@@ -64,17 +69,28 @@ struct LeaseState {
 
 class LeaseTable {
  public:
-  void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
+  void set_epoch(std::uint32_t epoch) {
+    epoch_ = epoch;
+    counter_ = 0;
+  }
   std::uint32_t epoch() const { return epoch_; }
 
-  // A new lease under a new token, the greatest so far.
-  LeaseState& Grant();
+  // The greatest so far.
+  Token NextToken() { return {epoch_, ++counter_}; }
+  // `token` was given in an earlier life, in the epoch at hand.
+  void Gives(Token token) { counter_ = token.counter; }
+  // Whether `token` was given in this epoch.
+  bool Gave(Token token) const {
+    return token.epoch == epoch_ && token.counter <= counter_;
+  }
+  // A lease under a token that had none.
+  LeaseState& Add(Token token, UnitId unit);
   // Null if the token is not current.
-  LeaseState* Find(Token token);
+  LeaseState* Find(Token token) const;
   // Ends the lease; the reference to it dies.
   void End(Token token);
 
-  UnitId NextUnit() { return UnitId{++units_}; }
+  UnitId NextUnit() { return UnitId{units_ + 1}; }
   std::size_t size() const { return leases_.size(); }
 
  private:

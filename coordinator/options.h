@@ -34,6 +34,9 @@ struct CoordinatorOptions {
   Duration stuck_lost_after = std::chrono::seconds(120);
   // After a restart, how long agents may take to reclaim what they run.
   Duration adoption_window = std::chrono::seconds(45);
+  // And for how long of it nobody else gets the name of one that has not come
+  // back: three times the longest back-off of an agent.
+  Duration return_window = std::chrono::seconds(15);
 
   // Between a client's beats.
   Duration client_beat_interval = std::chrono::seconds(5);

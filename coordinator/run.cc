@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
-#include "coordinator/agent_record.h"
 
 namespace paceline {
 namespace {
@@ -177,6 +176,43 @@ Run::Unit Run::ConstrainedUnit(ConstraintGraph::Choice choice) const {
   return unit;
 }
 
+absl::Status Run::CheckTaken(const LeaseGranted& granted) const {
+  const auto wrong = [&granted](absl::string_view what) {
+    return absl::DataLossError(
+        absl::StrCat("lease ", ToString(granted.token), " ", what));
+  };
+  if (granted.tests.empty()) {
+    return wrong("has no tests");
+  }
+  for (const auto& [test, attempt] : granted.tests) {
+    if (Value(test) >= store_.tests() ||
+        store_.SuiteOf(test) != granted.suite ||
+        attempt != ledger_.AttemptOf(test)) {
+      return wrong("is of a test or attempt that there is not");
+    }
+    const bool there = graph_.contains(test)
+                           ? granted.tests.size() == 1 && graph_.CanClaim(test)
+                           : queue_.contains(test);
+    if (!there) {
+      return wrong("is of a test that did not wait");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Run::Take(const LeaseGranted& granted) {
+  const TestIndex first = granted.tests.front().first;
+  if (graph_.contains(first)) {
+    graph_.Claim(first, granted.resources);
+    return;
+  }
+  std::vector<TestIndex> tests;
+  for (const auto& [test, attempt] : granted.tests) {
+    tests.push_back(test);
+  }
+  queue_.TakeOut(tests);
+}
+
 LeasedTest Run::Describe(TestIndex test) const {
   LeasedTest leased;
   leased.test = test;
@@ -195,14 +231,22 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
     return;  // a result's key is (run, test, attempt, token)
   }
   attempt->done = true;
+  // What went ahead and was lost on the way is missed by whoever reads it.
+  const auto lost = [](std::uint32_t sent, std::uint32_t came) {
+    return sent > came ? sent - came : 0U;
+  };
+  item.result.output.cut_bytes +=
+      lost(item.head_bytes_sent, attempt->head_bytes);
+  item.result.output.cut_bytes +=
+      lost(item.tail_bytes_sent, attempt->tail_bytes);
   lease.explained = lease.explained || !IsGood(item.result.outcome);
   queue_.Observe(item.test, item.result.duration);
   Ledger::Decision decision = ledger_.Attempted(item.test, item.result);
   AttemptEvent event;
   event.test = item.test;
   event.attempt = item.attempt;
-  event.agent = lease.holder->who.name;
-  event.host = lease.holder->who.host;
+  event.agent = lease.agent;
+  event.host = lease.host;
   event.worker = item.worker;
   event.result = std::move(item.result);
   event.verdict = decision.verdict;
@@ -231,14 +275,13 @@ void Run::OnOutput(LeaseState& /*lease*/, LeasedAttempt& attempt, Output output,
 
 void Run::OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record) {
   lease.explained = true;
-  TellExtra(lease.suite, std::move(item.extra), item.worker, lease.holder,
-            record);
+  TellExtra(lease, std::move(item.extra), item.worker, record);
 }
 
-void Run::TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
-                    const AgentRecord* agent, std::uint64_t record) {
-  HeldExtra held{suite, std::move(extra), worker, agent->who.name,
-                 agent->who.host};
+void Run::TellExtra(const LeaseState& lease, ExtraResult extra,
+                    std::uint32_t worker, std::uint64_t record) {
+  HeldExtra held{lease.suite, std::move(extra), worker, lease.agent,
+                 lease.host};
   if (closed_) {
     TellHeldExtra(std::move(held), record);
   } else if (cancelled()) {
@@ -294,7 +337,7 @@ std::string Run::UniqueExtraName(SuiteIndex suite, std::string name) {
 void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
                     std::uint64_t record) {
   if (item.end.recycled.has_value()) {
-    Tell(RecycledEvent{lease.holder->who.name, item.worker, lease.suite,
+    Tell(RecycledEvent{lease.agent, item.worker, lease.suite,
                        *item.end.recycled},
          record);
   }
@@ -303,7 +346,7 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
     extra.name = absl::StrCat(store_.suite(lease.suite).name, ": tear-down");
     extra.result.outcome = Outcome::kError;
     extra.result.message = item.end.message;
-    TellExtra(lease.suite, std::move(extra), item.worker, lease.holder, record);
+    TellExtra(lease, std::move(extra), item.worker, record);
   }
   std::vector<TestIndex> again;
   bool first = true;
@@ -344,8 +387,8 @@ void Run::TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
   AttemptEvent event;
   event.test = attempt.test;
   event.attempt = attempt.attempt;
-  event.agent = lease.holder->who.name;
-  event.host = lease.holder->who.host;
+  event.agent = lease.agent;
+  event.host = lease.host;
   event.result.outcome = outcome;
   event.result.message = std::string(why);
   event.verdict = decision.verdict;
@@ -491,11 +534,12 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
   }
 }
 
-bool Run::EndIfOver(std::uint64_t record) {
-  if (ended_ || leases_ > 0 || ledger_.settled() < ledger_.tests() ||
-      !(closed_ || cancelled())) {
-    return false;
-  }
+bool Run::IsOver() const {
+  return !ended_ && leases_ == 0 && ledger_.settled() == ledger_.tests() &&
+         (closed_ || cancelled());
+}
+
+void Run::End(std::uint64_t record) {
   ended_ = true;
   RunEndedEvent event;
   event.cancelled = cancelled();
@@ -504,7 +548,6 @@ bool Run::EndIfOver(std::uint64_t record) {
   event.reason = EndReason();
   event.tests = ledger_.tests();
   Tell(std::move(event), record);
-  return true;
 }
 
 std::string Run::EndReason() const {

@@ -24,6 +24,8 @@
 #include "common/wire/messages.h"
 #include "coordinator/constraint_graph.h"
 #include "coordinator/event_log.h"
+#include "coordinator/journal.h"
+#include "coordinator/kept_value.h"
 #include "coordinator/lease_table.h"
 #include "coordinator/ledger.h"
 #include "coordinator/options.h"
@@ -72,6 +74,13 @@ class Run {
   // The next unit, if one may go out now.
   std::optional<Unit> NextUnit(std::uint32_t fleet_slots,
                                std::optional<SuiteIndex> warm);
+  // As NextUnit, of a unit that went out in an earlier life.
+  //
+  // CheckTaken returns kDataLoss if it could not have gone out now.
+  absl::Status CheckTaken(const LeaseGranted& granted) const;
+  void Take(const LeaseGranted& granted);
+  // Whether `test` is in the constraint graph.
+  bool constrained(TestIndex test) const { return graph_.contains(test); }
   LeasedTest Describe(TestIndex test) const;
   const SuiteSpec& SuiteOf(SuiteIndex suite) const {
     return store_.suite(suite);
@@ -101,8 +110,9 @@ class Run {
   void Cancel(std::string reason, std::uint64_t record);
   bool cancelled() const { return cancel_reason_.has_value(); }
   const std::string& cancel_reason() const { return *cancel_reason_; }
-  // Tells the client once that the run is over, if it is.
-  bool EndIfOver(std::uint64_t record);
+  // Whether nothing is to come but the end.
+  bool IsOver() const;
+  void End(std::uint64_t record);
   bool ended() const { return ended_; }
   // Set when enough tests have failed that the rest is to be cancelled.
   std::optional<std::string> TooManyFailures() const;
@@ -116,13 +126,21 @@ class Run {
     std::string peer;  // empty: gone
     Instant last_heard;
     Instant last_ack;
-    std::optional<std::uint64_t> part_record;  // PartKept is due at its commit
-    std::optional<std::uint64_t> complete_record;
+    AckQueue parts;  // 0: the run is open
+    AckQueue complete;
+    bool attach_reply_due = false;
     Instant next_progress;
     std::optional<Progress> last_progress;
     std::optional<Instant> ended_at;
   };
   Client client;
+
+  // What is told to whoever asks for the fleet's status.
+  struct Counts {
+    std::uint64_t settled = 0;
+    std::uint64_t bad = 0;
+  };
+  KeptValue<Counts> counts;
 
  private:
   void Tell(Event event, std::uint64_t record) {
@@ -136,8 +154,8 @@ class Run {
   void SettleCancelled(TestIndex test, std::uint64_t record);
   void OnVerdict(TestIndex test, Verdict verdict);
   void SettleUnrunnable(std::uint64_t record);
-  void TellExtra(SuiteIndex suite, ExtraResult extra, std::uint32_t worker,
-                 const AgentRecord* agent, std::uint64_t record);
+  void TellExtra(const LeaseState& lease, ExtraResult extra,
+                 std::uint32_t worker, std::uint64_t record);
   void RetryAfter(const LeaseState& lease, TestIndex test,
                   std::vector<TestIndex>& again, std::uint64_t record);
   void EndLease(LeaseState& lease, std::vector<TestIndex> again,

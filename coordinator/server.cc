@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
@@ -100,9 +101,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(NetContext& context,
     }
   }
   auto impl = std::make_unique<Impl>(std::move(options));
+  // Nobody can be heard before the epoch is kept: what this life grants must
+  // never be taken for what another one did.
+  PACELINE_RETURN_IF_ERROR(impl->coordinator.Recover(impl->clock.Now()));
+  PACELINE_RETURN_IF_ERROR(impl->journal.Sync());
+  PACELINE_CHECK(impl->coordinator.ready());
   PACELINE_ASSIGN_OR_RETURN(
       impl->socket, RouterSocket::Bind(context, impl->options.endpoints));
-  PACELINE_RETURN_IF_ERROR(impl->coordinator.Recover(impl->clock.Now()));
   impl->poller.Add(impl->socket.get());
   Impl* const loop = impl.get();
   impl->thread = std::thread([loop] { loop->Loop(); });

@@ -49,7 +49,7 @@ void UnitQueue::AddElsewhere(SuiteIndex suite, absl::string_view scope,
   PACELINE_CHECK(Value(suite) < suites_.size());
   Test& test = tests_.emplace_back();
   test.scope = ScopeOf(suite, scope);
-  test.bytes = static_cast<std::uint32_t>(bytes) & 0x7fffffffU;
+  test.bytes = static_cast<std::uint32_t>(bytes) & 0x3fffffffU;
 }
 
 void UnitQueue::Close() {
@@ -158,6 +158,7 @@ std::optional<PlannedUnit> UnitQueue::CutFront() {
     double seconds = 0;
     for (const TestIndex index : front.tests) {
       Test& test = tests_[Value(index)];
+      test.in_front = 0;
       if (!test.waiting) {
         continue;  // settled meanwhile
       }
@@ -280,6 +281,45 @@ std::optional<PlannedUnit> UnitQueue::Cut(std::uint32_t fleet_slots,
   return unit;
 }
 
+void UnitQueue::TakeOut(const std::vector<TestIndex>& tests) {
+  for (const TestIndex index : tests) {
+    Test& test = tests_[Value(index)];
+    PACELINE_CHECK(test.waiting);
+    test.waiting = 0;
+    --waiting_;
+    if (test.in_front) {
+      test.in_front = 0;
+      TakeOutOfFront(index);
+      continue;
+    }
+    Scope& scope = scopes_[test.scope];
+    suites_[scope.suite].probed = true;
+    // It is the first of its scope unless something else was cut then.
+    const auto at = std::find(scope.tests.begin() + scope.head,
+                              scope.tests.end(), Value(index));
+    PACELINE_CHECK(at != scope.tests.end());
+    if (at == scope.tests.begin() + scope.head) {
+      ++scope.head;
+    } else {
+      scope.tests.erase(at);
+    }
+    Rekey(test.scope);
+  }
+}
+
+void UnitQueue::TakeOutOfFront(TestIndex index) {
+  for (auto it = front_.begin(); it != front_.end(); ++it) {
+    const auto at = std::find(it->tests.begin(), it->tests.end(), index);
+    if (at != it->tests.end()) {
+      it->tests.erase(at);
+      if (it->tests.empty()) {
+        front_.erase(it);
+      }
+      return;
+    }
+  }
+}
+
 void UnitQueue::PutBack(const std::vector<TestIndex>& tests) {
   // From the last to the first, so that each goes before the one after it.
   for (auto it = tests.rbegin(); it != tests.rend(); ++it) {
@@ -307,6 +347,7 @@ void UnitQueue::PutFront(std::vector<TestIndex> tests,
     Test& test = tests_[Value(index)];
     if (!test.waiting) {
       test.waiting = 1;
+      test.in_front = 1;
       ++waiting_;
       front.tests.push_back(index);
     }

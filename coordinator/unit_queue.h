@@ -73,6 +73,10 @@ class UnitQueue {
   std::optional<PlannedUnit> Cut(std::uint32_t fleet_slots,
                                  std::optional<SuiteIndex> warm);
 
+  // As Cut, of a unit that was cut in an earlier life: `tests` of one suite
+  // wait no more.
+  void TakeOut(const std::vector<TestIndex>& tests);
+
   // Puts tests of a unit that did not start back where they were.
   void PutBack(const std::vector<TestIndex>& tests);
   // Makes `tests` of one suite a unit of their own, to be cut next: a retry,
@@ -95,8 +99,9 @@ class UnitQueue {
  private:
   struct Test {
     std::uint32_t scope = 0;
-    std::uint32_t bytes : 31 = 0;
+    std::uint32_t bytes : 30 = 0;
     std::uint32_t waiting : 1 = 0;
+    std::uint32_t in_front : 1 = 0;  // in front_, not in its scope
   };
   struct Mean {
     std::uint32_t count = 0;
@@ -138,6 +143,7 @@ class UnitQueue {
   void RekeySuite(std::uint32_t suite);
   std::optional<double> PredictSeconds(const Scope& scope) const;
   std::optional<PlannedUnit> CutFront();
+  void TakeOutOfFront(TestIndex index);
   std::uint32_t Take(Scope& scope);
   void Fill(PlannedUnit& unit, Suite& suite, std::uint32_t fleet_slots);
 

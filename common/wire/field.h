@@ -11,7 +11,7 @@
 //
 // FieldWriter, FieldReader and FieldBound walk the same description, so that
 // the three cannot drift apart, and the arity is the number of items.
-// Internal to common/wire.
+// Internal to common/wire and to coordinator/record_codec.cc.
 
 #ifndef PACELINE_COMMON_WIRE_FIELD_H_
 #define PACELINE_COMMON_WIRE_FIELD_H_

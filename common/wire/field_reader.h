@@ -1,5 +1,5 @@
 // Reads what field.h describes from bytes that nobody has vouched for.
-// Internal to common/wire.
+// Internal as field.h is.
 
 #ifndef PACELINE_COMMON_WIRE_FIELD_READER_H_
 #define PACELINE_COMMON_WIRE_FIELD_READER_H_

@@ -1,4 +1,4 @@
-// Writes what field.h describes as MessagePack. Internal to common/wire.
+// Writes what field.h describes as MessagePack. Internal as field.h is.
 
 #ifndef PACELINE_COMMON_WIRE_FIELD_WRITER_H_
 #define PACELINE_COMMON_WIRE_FIELD_WRITER_H_

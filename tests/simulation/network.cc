@@ -51,31 +51,56 @@ void Network::Hang(int dealer) { dealers_.erase(dealer); }
 
 void Network::Connect(int number) {
   const auto it = dealers_.find(number);
-  if (it == dealers_.end() || !it->second.peer.empty()) {
+  if (it == dealers_.end() || !it->second.peer.empty() || !router_) {
     return;
   }
   Dealer& dealer = it->second;
+  dealer.up.queued = 0;
+  dealer.down.queued = 0;
   dealer.peer = absl::StrCat("peer-", ++last_peer_);
   for (std::string& bytes : std::exchange(dealer.waiting, {})) {
     Carry(number, dealer.up, /*up=*/true, std::move(bytes));
   }
 }
 
-void Network::SendToRouter(int dealer, const Message& message) {
+void Network::RouterUp(ToRouter router) {
+  router_ = std::move(router);
+  for (const auto& [number, dealer] : dealers_) {
+    events_->After(random_->Between(milliseconds(1), seconds(2)),
+                   [this, number = number] { Connect(number); });
+  }
+}
+
+void Network::RouterDown() {
+  router_ = nullptr;
+  for (auto& [number, dealer] : dealers_) {
+    dealer.peer.clear();
+  }
+}
+
+absl::Status Network::SendToRouter(int dealer, const Message& message) {
   const auto it = dealers_.find(dealer);
   PACELINE_CHECK(it != dealers_.end());
+  if (Full(it->second.peer.empty() ? static_cast<int>(it->second.waiting.size())
+                                   : it->second.up.queued)) {
+    return absl::ResourceExhaustedError("the queue is full");
+  }
   std::string bytes = Encode(message);
   if (it->second.peer.empty()) {
     it->second.waiting.push_back(std::move(bytes));
   } else {
     Carry(dealer, it->second.up, /*up=*/true, std::move(bytes));
   }
+  return absl::OkStatus();
 }
 
 absl::Status Network::SendToDealer(absl::string_view peer,
                                    const Message& message) {
   for (auto& [number, dealer] : dealers_) {
     if (dealer.peer == peer) {
+      if (Full(dealer.down.queued)) {
+        return absl::ResourceExhaustedError("the queue is full");
+      }
       Carry(number, dealer.down, /*up=*/false, Encode(message));
       return absl::OkStatus();
     }
@@ -105,6 +130,13 @@ void Network::Carry(int number, Lane& lane, bool up, std::string bytes) {
   Dealer& dealer = dealers_.at(number);
   lane.last_arrival = std::max(
       {lane.last_arrival, events_->now() + Latency(), dealer.held_until});
+  ++lane.queued;
+  events_->At(lane.last_arrival, [this, number, up, peer = dealer.peer] {
+    const auto it = dealers_.find(number);
+    if (it != dealers_.end() && it->second.peer == peer) {
+      --(up ? it->second.up : it->second.down).queued;
+    }
+  });
   const auto deliver = [this, number, up, peer = dealer.peer,
                         bytes = std::move(bytes)] {
     Deliver(number, peer, up, bytes);

@@ -30,6 +30,8 @@ struct Faults {
   double drop = 0;    // of a message
   double repeat = 0;  // of a message
   double lag = 0;     // that a message, and all behind it, is slow
+  // Messages on their way in one direction before its queue is full; 0: no end.
+  int queue = 0;
 };
 
 class Network {
@@ -42,7 +44,10 @@ class Network {
   Network(EventQueue* events, Random* random)
       : events_(events), random_(random) {}
 
-  void set_router(ToRouter router) { router_ = std::move(router); }
+  // The ROUTER is bound: whoever dials gets through.
+  void RouterUp(ToRouter router);
+  // The ROUTER's process is gone: all connections are, until another is bound.
+  void RouterDown();
   void set_faults(Faults faults) { faults_ = faults; }
 
   // A DEALER that dials; its number, never given again.
@@ -50,7 +55,8 @@ class Network {
   // The DEALER is closed; what it sent and is not there yet is lost.
   void Hang(int dealer);
 
-  void SendToRouter(int dealer, const Message& message);
+  // kResourceExhausted if the queue is full.
+  absl::Status SendToRouter(int dealer, const Message& message);
   // kUnavailable unless a connection of that name is up.
   absl::Status SendToDealer(absl::string_view peer, const Message& message);
 
@@ -66,6 +72,7 @@ class Network {
   // One direction of a connection.
   struct Lane {
     Instant last_arrival{};
+    int queued = 0;
   };
   struct Dealer {
     ToDealer receive;
@@ -81,6 +88,9 @@ class Network {
   void Deliver(int number, const std::string& peer, bool up,
                const std::string& bytes);
   Duration Latency();
+  bool Full(int queued) const {
+    return faults_.queue > 0 && queued >= faults_.queue;
+  }
 
   EventQueue* const events_;
   Random* const random_;

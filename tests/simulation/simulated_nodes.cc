@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/check.h"
 
 namespace paceline::simulation {
@@ -51,11 +53,12 @@ CoordinatorOptions TheCoordinatorOptions() {
 // ---- an agent --------------------------------------------------------------
 
 SimulatedAgent::SimulatedAgent(EventQueue* events, Random* random,
-                               Network* network, Workload* workload,
+                               Network* network,
+                               std::vector<Workload*> workloads,
                                std::string name, std::uint32_t slots)
     : Node(events),
       network_(network),
-      pool_(events, random, workload, slots, AgentLimits(),
+      pool_(events, random, std::move(workloads), slots, AgentLimits(),
             [this](PoolEvent event) {
               Post([this, event = std::move(event)](Instant now) {
                 if (!session_.left()) {
@@ -99,8 +102,7 @@ Instant SimulatedAgent::NextDeadline() const {
 }
 
 absl::Status SimulatedAgent::Send(Message message) {
-  network_->SendToRouter(dealer_, message);
-  return absl::OkStatus();
+  return network_->SendToRouter(dealer_, message);
 }
 
 void SimulatedAgent::ToPool(PoolCommand command) {
@@ -116,32 +118,62 @@ void SimulatedAgent::Leave(absl::Status /*status*/) {}
 
 // ---- the coordinator -------------------------------------------------------
 
-SimulatedCoordinator::SimulatedCoordinator(EventQueue* events, Network* network)
+SimulatedCoordinator::SimulatedCoordinator(EventQueue* events, Random* random,
+                                           Network* network,
+                                           JournalStore* store,
+                                           Duration slowest_commit)
     : Node(events),
       network_(network),
-      journal_(InMemoryJournal::Retention::kNothing),
+      store_(store),
+      journal_(events, random, store, slowest_commit,
+               [this] {
+                 Post([this](Instant now) { coordinator_.OnCommitted(now); });
+               }),
       coordinator_(TheCoordinatorOptions(), &journal_, this) {
-  PACELINE_CHECK(coordinator_.Recover(events->now()).ok());
-  network->set_router([this](const std::string& peer, Message message) {
-    Post([this, peer, message = std::move(message)](Instant now) {
-      coordinator_.OnMessage(now, peer, message);
-    });
-  });
+  if (const absl::Status status = coordinator_.Recover(events->now());
+      !status.ok()) {
+    store->Complain(status.ToString());
+  }
   WakeAt(events->now());
 }
 
+SimulatedCoordinator::~SimulatedCoordinator() { network_->RouterDown(); }
+
 void SimulatedCoordinator::Tick(Instant now) {
-  coordinator_.OnCommitted(now);
+  if (!coordinator_.ready()) {
+    return;
+  }
+  if (!listening_) {
+    listening_ = true;
+    network_->RouterUp([this](const std::string& peer, Message message) {
+      if (const auto* hello = std::get_if<Hello>(&message)) {
+        instances_[peer] = hello->instance;
+      }
+      Post([this, peer, message = std::move(message)](Instant then) {
+        coordinator_.OnMessage(then, peer, message);
+      });
+    });
+  }
   coordinator_.OnTick(now);
 }
 
 Instant SimulatedCoordinator::NextDeadline() const {
-  return coordinator_.next_deadline();
+  return listening_ ? coordinator_.next_deadline() : Instant::max();
 }
 
 absl::Status SimulatedCoordinator::Send(absl::string_view peer,
                                         const Message& message) {
-  return network_->SendToDealer(peer, message);
+  std::optional<InstanceId> instance;
+  if (const auto it = instances_.find(peer); it != instances_.end()) {
+    instance = it->second;
+  }
+  journal_.ObserveTold(message, instance);
+  const absl::Status status = network_->SendToDealer(peer, message);
+  if (const auto* events = std::get_if<Events>(&message);
+      events != nullptr && status.ok()) {
+    store_->ObserveTold(*events);
+  }
+  return status;
 }
 
 // ---- a client --------------------------------------------------------------
@@ -227,7 +259,7 @@ Instant SimulatedClient::NextDeadline() const {
 }
 
 void SimulatedClient::Send(Message message) {
-  network_->SendToRouter(dealer_, message);
+  network_->SendToRouter(dealer_, message).IgnoreError();
 }
 
 void SimulatedClient::Reconnect() {
@@ -242,8 +274,53 @@ void SimulatedClient::OnAttempt(Instant /*now*/, const TestRef& test,
     extras_.push_back(absl::StrCat(test.name, ": ", attempt.result.message));
     return;
   }
+  CheckOutput(test, attempt);
   attempts_[index].push_back({attempt.attempt, attempt.result.outcome,
                               attempt.verdict, attempt.rerun});
+}
+
+void SimulatedClient::CheckOutput(const TestRef& test,
+                                  const AttemptEvent& attempt) {
+  const Outcome outcome = attempt.result.outcome;
+  if (attempt.attempt == 0 ||
+      (outcome != Outcome::kPassed && outcome != Outcome::kFailed &&
+       outcome != Outcome::kSkipped)) {
+    return;
+  }
+  const CapturedOutput& output = attempt.result.output;
+  const std::string text = output.head + output.tail;
+  const auto complain = [&](absl::string_view what) {
+    wrong_.push_back(absl::StrCat(test.name, " attempt ", attempt.attempt, ": ",
+                                  what, ": ", text.substr(0, 40)));
+  };
+  std::size_t execution = 0;
+  if (text.empty() && output.cut_bytes > 0) {
+    return;  // all of it was lost on the way, and that is said
+  }
+  absl::string_view rest = text;
+  if (!absl::ConsumePrefix(&rest, "execution ")) {
+    complain("its output is not its own");
+    return;
+  }
+  const std::size_t digits =
+      std::min(rest.find_first_not_of("0123456789"), rest.size());
+  if (!absl::SimpleAtoi(rest.substr(0, digits), &execution) ||
+      execution >= workload_->executions().size() ||
+      workload_->executions()[execution].test != Value(test.index)) {
+    complain("its output is another's");
+    return;
+  }
+  if (!executions_.insert(execution).second) {
+    complain("one execution was counted twice");
+  }
+  if (text.size() + output.cut_bytes !=
+      workload_->executions()[execution].output_bytes) {
+    complain(absl::StrCat("its output has ", text.size(), " bytes of ",
+                          workload_->executions()[execution].output_bytes));
+  }
+  if (rest.substr(digits).find_first_not_of('x') != absl::string_view::npos) {
+    complain("its output is out of order");
+  }
 }
 
 void SimulatedClient::OnRecycled(Instant /*now*/, absl::string_view /*suite*/,

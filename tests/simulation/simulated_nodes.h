@@ -5,17 +5,20 @@
 #define PACELINE_TESTS_SIMULATION_SIMULATED_NODES_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "agent/session.h"
 #include "cli/run_client.h"
 #include "coordinator/coordinator.h"
-#include "coordinator/in_memory_journal.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/node.h"
+#include "tests/simulation/simulated_journal.h"
 #include "tests/simulation/simulated_pool.h"
 #include "tests/simulation/workload.h"
 
@@ -25,14 +28,18 @@ namespace paceline::simulation {
 class SimulatedAgent final : public Node, private AgentSession::Effects {
  public:
   SimulatedAgent(EventQueue* events, Random* random, Network* network,
-                 Workload* workload, std::string name, std::uint32_t slots);
+                 std::vector<Workload*> workloads, std::string name,
+                 std::uint32_t slots);
   ~SimulatedAgent() override;
 
   // The whole host stands still.
   void FreezeHost(Instant until);
+  // The pool's thread hangs, and the session goes on.
+  void FreezePool(Instant until) { pool_.Freeze(until); }
   void Drain();
   bool left() const { return session_.left(); }
   int dealer() const { return dealer_; }
+  bool overfull() const { return pool_.overfull(); }
 
  private:
   void Tick(Instant now) override;
@@ -50,9 +57,13 @@ class SimulatedAgent final : public Node, private AgentSession::Effects {
   AgentSession session_;
 };
 
+// One process of the coordinator. To kill it is to destroy it; what it had
+// committed is in `store`.
 class SimulatedCoordinator final : public Node, private CoordinatorOutbox {
  public:
-  SimulatedCoordinator(EventQueue* events, Network* network);
+  SimulatedCoordinator(EventQueue* events, Random* random, Network* network,
+                       JournalStore* store, Duration slowest_commit);
+  ~SimulatedCoordinator() override;
 
  private:
   void Tick(Instant now) override;
@@ -60,8 +71,11 @@ class SimulatedCoordinator final : public Node, private CoordinatorOutbox {
   absl::Status Send(absl::string_view peer, const Message& message) override;
 
   Network* const network_;
-  InMemoryJournal journal_;
+  JournalStore* const store_;
+  SimulatedJournal journal_;
   Coordinator coordinator_;
+  bool listening_ = false;
+  std::map<std::string, InstanceId, std::less<>> instances_;  // by peer
 };
 
 // Hands the workload over as a discovery would find it, and keeps what it is
@@ -89,6 +103,8 @@ class SimulatedClient final : public Node,
     return attempts_;
   }
   const std::vector<std::string>& extras() const { return extras_; }
+  // What it was told that cannot be.
+  const std::vector<std::string>& wrong() const { return wrong_; }
   const std::vector<std::string>& notes() const { return notes_; }
   std::uint64_t recycled() const { return recycled_; }
   RunId run() const { return run_; }
@@ -117,7 +133,11 @@ class SimulatedClient final : public Node,
   bool discovery_done_ = false;
   Instant next_find_;
   std::vector<std::vector<Attempt>> attempts_;
+  void CheckOutput(const TestRef& test, const AttemptEvent& attempt);
+
   std::vector<std::string> extras_;
+  std::vector<std::string> wrong_;
+  std::set<std::size_t> executions_;  // told of
   std::vector<std::string> notes_;
   std::uint64_t recycled_ = 0;
 };

@@ -26,12 +26,13 @@ WorkerPoolParameters Parameters(std::uint32_t slots) {
 }  // namespace
 
 SimulatedPool::SimulatedPool(EventQueue* events, Random* random,
-                             Workload* workload, std::uint32_t slots,
-                             const WorkerLimits& limits,
+                             std::vector<Workload*> workloads,
+                             std::uint32_t slots, const WorkerLimits& limits,
                              std::function<void(PoolEvent)> emit)
     : Node(events),
       random_(random),
-      workload_(workload),
+      workloads_(std::move(workloads)),
+      slots_(slots),
       emit_(std::move(emit)),
       pool_(Parameters(slots), limits, *this) {
   WakeAt(events->now());
@@ -40,12 +41,20 @@ SimulatedPool::SimulatedPool(EventQueue* events, Random* random,
 SimulatedPool::~SimulatedPool() {
   for (const auto& [id, worker] : workers_) {
     if (worker.execution.has_value()) {
-      workload_->End(events_->now(), *worker.execution);
+      worker.workload->End(events_->now(), *worker.execution);
     }
   }
 }
 
 void SimulatedPool::Push(PoolCommand command) {
+  if (const auto* start = std::get_if<PoolStart>(&command)) {
+    busy_[start->lease.token] = std::min(start->lease.slots, slots_);
+    std::uint32_t busy = 0;
+    for (const auto& [token, slots] : busy_) {
+      busy += slots;
+    }
+    overfull_ = overfull_ || busy > slots_;
+  }
   Post([this, command = std::move(command)](Instant now) {
     pool_.OnCommand(now, command);
   });
@@ -129,7 +138,14 @@ absl::StatusOr<std::string> SimulatedPool::MakeTempDir(const Token& token) {
 
 void SimulatedPool::RemoveTempDir(const std::string& /*path*/) {}
 
-void SimulatedPool::Emit(PoolEvent event) { emit_(std::move(event)); }
+void SimulatedPool::Emit(PoolEvent event) {
+  if (const auto* result = std::get_if<PoolResult>(&event)) {
+    if (const auto* end = std::get_if<UnitEndItem>(&result->item)) {
+      busy_.erase(end->token);
+    }
+  }
+  emit_(std::move(event));
+}
 
 // ---- the workers -----------------------------------------------------------
 
@@ -170,10 +186,13 @@ void SimulatedPool::NextTest(WorkerId id, Worker& worker) {
     Say(id, std::move(finished));
     return;
   }
-  const std::size_t test =
-      workload_->Find(worker.suite, unit.tests[worker.next].name);
-  worker.execution = workload_->Begin(events_->now(), test);
-  const Workload::Test& script = workload_->tests()[test];
+  const std::string& name = unit.tests[worker.next].name;
+  worker.workload = *std::find_if(
+      workloads_.begin(), workloads_.end(),
+      [&](const Workload* one) { return one->Has(worker.suite, name); });
+  const std::size_t test = worker.workload->Find(worker.suite, name);
+  worker.execution = worker.workload->Begin(events_->now(), test);
+  const Workload::Test& script = worker.workload->tests()[test];
   const std::uint64_t request = unit.request;
   const std::uint32_t position = worker.next;
   if (script.behaviour == Behaviour::kCrashes) {
@@ -189,26 +208,29 @@ void SimulatedPool::NextTest(WorkerId id, Worker& worker) {
 void SimulatedPool::FinishTest(WorkerId id, Worker& worker) {
   const std::size_t execution = *worker.execution;
   worker.execution.reset();
-  workload_->End(events_->now(), execution);
+  Workload& workload = *worker.workload;
+  workload.End(events_->now(), execution);
   WorkerTestFinished finished;
   finished.request = worker.unit->request;
   finished.test = worker.next++;
-  finished.result.outcome = *workload_->OutcomeOf(execution);
+  finished.result.outcome = *workload.OutcomeOf(execution);
   finished.result.duration =
-      events_->now() - workload_->executions()[execution].began;
+      events_->now() - workload.executions()[execution].began;
   finished.result.output.head = absl::StrCat("execution ", execution);
   if (random_->Chance(0.02)) {
     // Too long for its result.
     finished.result.output.head.resize(random_->Between(20'000, 400'000), 'x');
   }
+  workload.SetOutput(execution, finished.result.output.head.size());
   Later(id, std::chrono::microseconds(100),
         [this](WorkerId one, Worker& it) { NextTest(one, it); });
   Say(id, std::move(finished));
 }
 
 void SimulatedPool::Die(WorkerId id, int raw_status) {
-  if (const std::optional<std::size_t> execution = workers_.at(id).execution) {
-    workload_->End(events_->now(), *execution);
+  const Worker& worker = workers_.at(id);
+  if (worker.execution.has_value()) {
+    worker.workload->End(events_->now(), *worker.execution);
   }
   workers_.erase(id);
   WorkerDeath death;

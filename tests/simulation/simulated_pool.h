@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/worker_pool.h"
 #include "tests/simulation/node.h"
@@ -23,20 +24,24 @@ namespace paceline::simulation {
 class SimulatedPool final : public Node, private PoolEffects {
  public:
   // `emit` gets the pool's events, in order.
-  SimulatedPool(EventQueue* events, Random* random, Workload* workload,
-                std::uint32_t slots, const WorkerLimits& limits,
+  SimulatedPool(EventQueue* events, Random* random,
+                std::vector<Workload*> workloads, std::uint32_t slots,
+                const WorkerLimits& limits,
                 std::function<void(PoolEvent)> emit);
   // All its workers die.
   ~SimulatedPool() override;
 
   void Push(PoolCommand command);
   std::size_t workers() const { return workers_.size(); }
+  // Units were started for which there was no slot.
+  bool overfull() const { return overfull_; }
 
  private:
   struct Worker {
     std::string suite;
     std::optional<WorkerRunUnit> unit;
-    std::uint32_t next = 0;  // test of the unit
+    std::uint32_t next = 0;        // test of the unit
+    Workload* workload = nullptr;  // of the execution
     std::optional<std::size_t> execution;
     bool stopping = false;
     std::uint64_t rss_bytes = 0;
@@ -70,7 +75,11 @@ class SimulatedPool final : public Node, private PoolEffects {
   WorkerHealth HealthOf(const Worker& worker) const;
 
   Random* const random_;
-  Workload* const workload_;
+  const std::vector<Workload*> workloads_;
+  const std::uint32_t slots_;
+  // Of the units that run.
+  std::map<Token, std::uint32_t> busy_;
+  bool overfull_ = false;
   const std::function<void(PoolEvent)> emit_;
   WorkerPool pool_;
   std::map<WorkerId, Worker> workers_;

@@ -42,11 +42,11 @@ Duration AnyDuration(Random& random) {
 
 }  // namespace
 
-Workload::Workload(Random* random) {
+Workload::Workload(Random* random, const std::string& prefix) {
   const std::uint64_t suites = random->Between(1, 4);
   for (std::uint64_t s = 0; s < suites; ++s) {
     SuiteSpec& suite = suites_.emplace_back();
-    suite.name = absl::StrCat("suite-", s);
+    suite.name = absl::StrCat(prefix, "suite-", s);
     suite.runner = "simulated";
     suite.worker = {"simulated-worker"};
     suite.scopes_share_setup = random->Chance(0.5);
@@ -54,6 +54,9 @@ Workload::Workload(Random* random) {
     const bool constrained = random->Chance(0.3);
     const std::uint64_t count = random->Between(0, constrained ? 30 : 120);
     const std::size_t first = tests_.size();
+    // A fixture is set up, used by some, and cleaned up, in this order.
+    std::optional<std::size_t> setup;
+    std::vector<std::size_t> users;
     for (std::uint64_t t = 0; t < count; ++t) {
       Test& test = tests_.emplace_back();
       test.behaviour = AnyBehaviour(*random);
@@ -81,6 +84,25 @@ Workload::Workload(Random* random) {
         const std::size_t before = random->Between(first, tests_.size() - 2);
         needs.after = {tests_[before].spec.name};
         test.after = {before};
+      }
+      if (random->Chance(0.1)) {
+        const auto slots =
+            static_cast<std::uint32_t>(random->Between(1, kThingSlots));
+        needs.resource_groups = {{{"thing", slots}}};
+      }
+      const std::size_t self = tests_.size() - 1;
+      if (!setup.has_value() && random->Chance(0.1)) {
+        setup = self;
+        needs.fixtures_setup = {"fixture"};
+      } else if (setup.has_value() && random->Chance(0.3)) {
+        needs.fixtures_required = {"fixture"};
+        test.needs = {*setup};
+        test.after.push_back(*setup);
+        users.push_back(self);
+      } else if (setup.has_value() && t + 1 == count) {
+        needs.fixtures_cleanup = {"fixture"};
+        test.after.push_back(*setup);
+        test.after.insert(test.after.end(), users.begin(), users.end());
       }
       if (!needs.trivial()) {
         test.spec.constraints = std::move(needs);

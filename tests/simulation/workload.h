@@ -32,6 +32,7 @@ struct Execution {
   std::size_t test = 0;
   Instant began;
   std::optional<Instant> ended;
+  std::size_t output_bytes = 0;
 };
 
 class Workload {
@@ -43,16 +44,29 @@ class Workload {
     std::vector<std::size_t> executions;
     // What has to have been executed, or given up, before.
     std::vector<std::size_t> after;
+    // What must have ended well before, or it is not run.
+    std::vector<std::size_t> needs;
   };
 
-  // Some suites with some tests, as `random` has it.
-  explicit Workload(Random* random);
+  // Slots of the one kind of resource there is, and of a thing of it.
+  static constexpr std::uint32_t kThings = 2;
+  static constexpr std::uint32_t kThingSlots = 3;
+
+  // Some suites with some tests, as `random` has it. `prefix` makes their names
+  // different from those of other runs.
+  Workload(Random* random, const std::string& prefix);
 
   const std::vector<SuiteSpec>& suites() const { return suites_; }
   const std::vector<Test>& tests() const { return tests_; }
   const std::vector<Execution>& executions() const { return executions_; }
 
+  bool Has(const std::string& suite, const std::string& test) const {
+    return index_.contains({suite, test});
+  }
   std::size_t Find(const std::string& suite, const std::string& test) const;
+  void SetOutput(std::size_t execution, std::size_t bytes) {
+    executions_[execution].output_bytes = bytes;
+  }
   // Returns the execution's number.
   std::size_t Begin(Instant now, std::size_t test);
   void End(Instant now, std::size_t execution);

@@ -43,8 +43,14 @@ Trouble AnyTrouble(Random& random) {
   trouble.drains = some(seconds(15), seconds(90));
   trouble.freezes = some(seconds(10), seconds(60));
   trouble.stalls = some(seconds(10), seconds(60));
-  trouble.cancel = random.Chance(0.05);
-  trouble.client_vanishes = !trouble.cancel && random.Chance(0.05);
+  trouble.crashes = some(seconds(10), seconds(90));
+  trouble.stuck = random.Chance(0.2) ? seconds(60) : Duration{};
+  trouble.twins = random.Chance(0.2) ? seconds(30) : Duration{};
+  if (random.Chance(0.4)) {
+    trouble.commit = random.Chance(0.5) ? milliseconds(10) : milliseconds(800);
+  }
+  trouble.faults.queue =
+      random.Chance(0.2) ? static_cast<int>(random.Between(2, 20)) : 0;
   return trouble;
 }
 
@@ -59,6 +65,14 @@ RunOptions AnyOptions(Random& random) {
   options.max_unit_tests =
       random.Chance(0.2) ? static_cast<std::uint32_t>(random.Between(1, 9)) : 0;
   options.keep_order = random.Chance(0.2);
+  options.fail_on_flaky = random.Chance(0.2);
+  if (random.Chance(0.7)) {
+    ResourcePool& pool = options.resources.emplace_back();
+    pool.type = "thing";
+    for (std::uint32_t i = 0; i < Workload::kThings; ++i) {
+      pool.things.emplace_back(absl::StrCat(i), Workload::kThingSlots);
+    }
+  }
   return options;
 }
 
@@ -88,23 +102,43 @@ bool Gone(const Attempt& attempt) {
 
 }  // namespace
 
+bool Trouble::any() const {
+  for (const Duration mean :
+       {cuts, holds, deaths, drains, freezes, stalls, crashes, stuck, twins}) {
+    if (mean != Duration::zero()) {
+      return true;
+    }
+  }
+  return faults.drop > 0 || faults.queue > 0;
+}
+
 World::World(std::uint64_t seed)
     : random_(seed),
       network_(&events_, &random_),
-      workload_(&random_),
-      options_(AnyOptions(random_)),
       trouble_(AnyTrouble(random_)),
-      trouble_until_(events_.now() + random_.Between(seconds(5), minutes(4))),
-      coordinator_(&events_, &network_) {
+      trouble_until_(events_.now() + random_.Between(seconds(5), minutes(4))) {
   network_.set_faults(trouble_.faults);
+  StartCoordinator();
+  const std::uint64_t runs = random_.Chance(0.3) ? 2 : 1;
+  for (std::uint64_t i = 0; i < runs; ++i) {
+    runs_.push_back(
+        std::make_unique<SimulatedRun>(&random_, absl::StrCat("run-", i, "-")));
+    SimulatedRun& run = *runs_.back();
+    workloads_.push_back(&run.workload);
+    run.options = AnyOptions(random_);
+    run.cancel = random_.Chance(0.05);
+    run.vanishes = !run.cancel && random_.Chance(0.05);
+    run.options.detach = random_.Chance(run.vanishes ? 0.5 : 0.05);
+    events_.After(
+        i == 0 ? Duration{} : random_.Between(seconds(0), seconds(40)),
+        [this, &run] { StartRun(run); });
+  }
   agents_.resize(kAgents);
   for (int i = 0; i < kAgents; ++i) {
     slots_.push_back(static_cast<std::uint32_t>(random_.Between(1, 4)));
     events_.After(random_.Between(milliseconds(0), seconds(3)),
                   [this, i] { StartAgent(i); });
   }
-  client_ = std::make_unique<SimulatedClient>(&events_, &random_, &network_,
-                                              &workload_, options_);
 }
 
 World::~World() = default;
@@ -112,8 +146,28 @@ World::~World() = default;
 void World::StartAgent(int agent) {
   const auto i = static_cast<std::size_t>(agent);
   agents_[i] = std::make_unique<SimulatedAgent>(
-      &events_, &random_, &network_, &workload_, absl::StrCat("agent-", agent),
+      &events_, &random_, &network_, workloads_, absl::StrCat("agent-", agent),
       slots_[i]);
+}
+
+void World::StartRun(SimulatedRun& run) {
+  run.client = std::make_unique<SimulatedClient>(&events_, &random_, &network_,
+                                                 &run.workload, run.options);
+  if (run.cancel) {
+    events_.After(random_.Between(milliseconds(1), seconds(60)), [&run] {
+      if (run.client != nullptr) {
+        run.client->Cancel();
+      }
+    });
+  }
+  if (run.vanishes) {
+    run.gone_at = events_.now() + random_.Between(milliseconds(1), seconds(60));
+  }
+}
+
+void World::StartCoordinator() {
+  coordinator_ = std::make_unique<SimulatedCoordinator>(
+      &events_, &random_, &network_, &store_, trouble_.commit);
 }
 
 void World::Every(Duration mean, std::function<void()> what) {
@@ -134,14 +188,34 @@ int World::AnyDealer() {
   return dealers.empty() ? 0 : dealers[random_.Between(0, dealers.size() - 1)];
 }
 
+SimulatedAgent* World::AnyAgent() {
+  return agents_[random_.Between(0, kAgents - 1)].get();
+}
+
 bool World::Step(Instant until) {
+  for (const std::unique_ptr<SimulatedRun>& run : runs_) {
+    if (run->client != nullptr && events_.now() >= run->gone_at) {
+      if (run->client->done()) {
+        run->gone_at = Instant::max();
+      } else {
+        run->client.reset();
+      }
+    }
+  }
   if (!events_.Step(until)) {
     return false;
   }
   for (int i = 0; i < kAgents; ++i) {
     std::unique_ptr<SimulatedAgent>& agent =
         agents_[static_cast<std::size_t>(i)];
-    if (agent != nullptr && agent->left()) {
+    if (agent == nullptr) {
+      continue;
+    }
+    if (agent->overfull()) {
+      store_.Complain(
+          absl::StrCat("agent-", i, " runs more than it has slots"));
+    }
+    if (agent->left()) {
       // Comes back, as under docker-compose.
       agent.reset();
       events_.After(random_.Between(milliseconds(50), seconds(5)),
@@ -151,123 +225,172 @@ bool World::Step(Instant until) {
   return true;
 }
 
-std::vector<std::string> World::Run() {
-  const auto any_agent = [this] { return random_.Between(0, kAgents - 1); };
+void World::StartTrouble() {
   Every(trouble_.cuts, [this] {
     network_.Cut(AnyDealer(), random_.Between(milliseconds(1), seconds(8)));
   });
   Every(trouble_.holds, [this] {
     network_.Hold(AnyDealer(), random_.Between(seconds(1), seconds(50)));
   });
-  Every(trouble_.deaths, [this, any_agent] {
-    const std::size_t i = any_agent();
+  Every(trouble_.deaths, [this] {
+    const std::size_t i = random_.Between(0, kAgents - 1);
     if (agents_[i] != nullptr) {
       agents_[i].reset();
       events_.After(random_.Between(milliseconds(50), seconds(20)),
                     [this, i] { StartAgent(static_cast<int>(i)); });
     }
   });
-  Every(trouble_.drains, [this, any_agent] {
-    const std::size_t i = any_agent();
-    if (agents_[i] != nullptr) {
-      agents_[i]->Drain();
+  Every(trouble_.drains, [this] {
+    if (SimulatedAgent* const agent = AnyAgent()) {
+      agent->Drain();
     }
   });
-  Every(trouble_.freezes, [this, any_agent] {
-    const std::size_t i = any_agent();
-    if (agents_[i] != nullptr) {
-      agents_[i]->FreezeHost(events_.now() +
-                             random_.Between(milliseconds(100), seconds(50)));
+  Every(trouble_.freezes, [this] {
+    if (SimulatedAgent* const agent = AnyAgent()) {
+      agent->FreezeHost(events_.now() +
+                        random_.Between(milliseconds(100), seconds(50)));
+    }
+  });
+  Every(trouble_.stuck, [this] {
+    if (SimulatedAgent* const agent = AnyAgent()) {
+      agent->FreezePool(events_.now() +
+                        random_.Between(seconds(5), seconds(150)));
     }
   });
   Every(trouble_.stalls, [this] {
-    coordinator_.Freeze(events_.now() +
-                        random_.Between(milliseconds(100), seconds(25)));
+    if (coordinator_ != nullptr) {
+      coordinator_->Freeze(events_.now() +
+                           random_.Between(milliseconds(100), seconds(25)));
+    }
   });
-  events_.At(trouble_until_, [this] { network_.set_faults({}); });
-  if (trouble_.cancel) {
-    events_.After(random_.Between(milliseconds(1), seconds(60)),
-                  [this] { client_->Cancel(); });
-  }
-  Instant client_gone = Instant::max();
-  if (trouble_.client_vanishes) {
-    client_gone = events_.now() + random_.Between(milliseconds(1), seconds(60));
-  }
+  Every(trouble_.crashes, [this] {
+    if (coordinator_ == nullptr) {
+      return;
+    }
+    ++crashes_;
+    coordinator_.reset();
+    events_.After(random_.Chance(0.8)
+                      ? random_.Between(milliseconds(20), seconds(5))
+                      : random_.Between(seconds(5), seconds(60)),
+                  [this] { StartCoordinator(); });
+  });
+  Every(trouble_.twins, [this] {
+    const std::uint64_t i = random_.Between(0, kAgents - 1);
+    twin_ = std::make_unique<SimulatedAgent>(&events_, &random_, &network_,
+                                             workloads_,
+                                             absl::StrCat("agent-", i), 2);
+  });
+  events_.At(trouble_until_, [this] {
+    network_.set_faults({});
+    twin_.reset();
+  });
+}
 
-  std::vector<std::string> wrong;
+bool World::Over(const SimulatedRun& run) const {
+  return run.client == nullptr ? run.gone_at <= events_.now()
+                               : run.client->done();
+}
+
+std::vector<std::string> World::Run() {
+  StartTrouble();
   const Instant until = trouble_until_ + kPatience;
-  while (!client_->done() && events_.now() < client_gone &&
-         Step(std::min(until, client_gone))) {
+  const auto over = [this] {
+    return std::all_of(runs_.begin(), runs_.end(),
+                       [this](const auto& run) { return Over(*run); });
+  };
+  while (!over() && Step(until)) {
   }
-  if (client_->done()) {
-    CheckEnd(wrong);
-  } else if (events_.now() < client_gone) {
-    wrong.push_back(absl::StrCat(
-        "the run has not ended ", FormatDuration(kPatience),
-        " after the last trouble; ", workload_.running(), " tests run"));
-  } else {
-    client_.reset();
+  for (const std::unique_ptr<SimulatedRun>& run : runs_) {
+    if (run->client == nullptr) {
+      continue;
+    }
+    if (run->client->done()) {
+      CheckEnd(*run);
+    } else {
+      wrong_.push_back(absl::StrCat(
+          "a run has not ended ", FormatDuration(kPatience),
+          " after the last trouble; ", run->workload.running(), " tests run"));
+    }
   }
-  CheckRest(wrong);
-  return wrong;
+  CheckRest();
+  wrong_.insert(wrong_.end(), store_.wrong().begin(), store_.wrong().end());
+  return wrong_;
 }
 
 std::string World::Describe() const {
-  return absl::StrCat(
-      "tests=", workload_.tests().size(), " drop=", trouble_.faults.drop,
-      " repeat=", trouble_.faults.repeat, " lag=", trouble_.faults.lag,
+  std::string text = absl::StrCat(
+      "drop=", trouble_.faults.drop, " repeat=", trouble_.faults.repeat,
+      " lag=", trouble_.faults.lag, " queue=", trouble_.faults.queue,
       " cuts=", FormatDuration(trouble_.cuts),
       " holds=", FormatDuration(trouble_.holds),
       " deaths=", FormatDuration(trouble_.deaths),
       " drains=", FormatDuration(trouble_.drains),
       " freezes=", FormatDuration(trouble_.freezes),
-      " stalls=", FormatDuration(trouble_.stalls), " cancel=", trouble_.cancel,
-      " vanishes=", trouble_.client_vanishes, " retries=", options_.retries,
-      " max_fail=", options_.max_fail,
-      " executions=", workload_.executions().size(),
-      " messages=", network_.messages(),
+      " stuck=", FormatDuration(trouble_.stuck),
+      " twins=", FormatDuration(trouble_.twins),
+      " stalls=", FormatDuration(trouble_.stalls),
+      " crashes=", FormatDuration(trouble_.crashes), "/", crashes_,
+      " commit=", FormatDuration(trouble_.commit));
+  for (const std::unique_ptr<SimulatedRun>& run : runs_) {
+    absl::StrAppend(&text, " [tests=", run->workload.tests().size(),
+                    " cancel=", run->cancel, " vanishes=", run->vanishes,
+                    " detach=", run->options.detach,
+                    " retries=", run->options.retries,
+                    " max_fail=", run->options.max_fail,
+                    " executions=", run->workload.executions().size(), "]");
+  }
+  absl::StrAppend(
+      &text, " messages=", network_.messages(),
       " took=", FormatDuration(events_.now() - Instant(std::chrono::hours(1))));
+  return text;
 }
 
 // ---- what has to hold ------------------------------------------------------
 
-void World::CheckEnd(std::vector<std::string>& wrong) const {
-  const RunEnd& end = client_->end();
+void World::CheckEnd(const SimulatedRun& run) {
+  const SimulatedClient* const client = run.client.get();
+  const Workload& workload = run.workload;
+  const RunEnd& end = client->end();
+  wrong_.insert(wrong_.end(), client->wrong().begin(), client->wrong().end());
   if (!end.failure.empty()) {
-    wrong.push_back(absl::StrCat("the client gave up: ", end.failure));
+    wrong_.push_back(absl::StrCat("the client gave up: ", end.failure));
     return;
   }
-  for (const std::string& extra : client_->extras()) {
-    wrong.push_back(absl::StrCat("a test that nobody wrote: ", extra));
+  for (const std::string& extra : client->extras()) {
+    wrong_.push_back(absl::StrCat("a test that nobody wrote: ", extra));
   }
   bool all_good = true;
-  for (std::size_t test = 0; test < workload_.tests().size(); ++test) {
-    const std::vector<Attempt>& attempts = client_->attempts()[test];
+  for (std::size_t test = 0; test < workload.tests().size(); ++test) {
+    const std::vector<Attempt>& attempts = client->attempts()[test];
     all_good = all_good && !attempts.empty() &&
                attempts.back().verdict.has_value() &&
-               IsGood(*attempts.back().verdict, false);
+               IsGood(*attempts.back().verdict, run.options.fail_on_flaky);
     if (!end.cancelled || !attempts.empty()) {
-      CheckTest(test, wrong);
+      CheckTest(run, test);
     }
   }
   if (end.green && (!all_good || end.cancelled)) {
-    wrong.push_back("green, though not every test has a good verdict");
+    wrong_.push_back("green, though not every test has a good verdict");
   }
   if (!end.green && all_good && !end.cancelled) {
-    wrong.push_back(
+    wrong_.push_back(
         absl::StrCat("not green, though all is well: ", end.reason));
   }
-  if (end.cancelled && !trouble_.cancel && options_.max_fail == 0) {
-    wrong.push_back(absl::StrCat("cancelled by nobody: ", end.reason));
+  if (end.cancelled && !run.cancel && run.options.max_fail == 0) {
+    wrong_.push_back(absl::StrCat("cancelled by nobody: ", end.reason));
   }
-  CheckLocks(wrong);
-  CheckOrder(wrong);
+  CheckTogether(run);
+  CheckResources(run);
+  CheckOrder(run);
 }
 
-void World::CheckTest(std::size_t test, std::vector<std::string>& wrong) const {
-  const Workload::Test& script = workload_.tests()[test];
-  const std::vector<Attempt>& attempts = client_->attempts()[test];
-  const bool cancelled = client_->end().cancelled;
+void World::CheckTest(const SimulatedRun& run, std::size_t test) {
+  const SimulatedClient* const client = run.client.get();
+  const Workload& workload = run.workload;
+  const RunOptions& options = run.options;
+  const Workload::Test& script = workload.tests()[test];
+  const std::vector<Attempt>& attempts = client->attempts()[test];
+  const bool cancelled = client->end().cancelled;
   const auto complain = [&](absl::string_view what) {
     std::string seen;
     for (const Attempt& attempt : attempts) {
@@ -276,7 +399,7 @@ void World::CheckTest(std::size_t test, std::vector<std::string>& wrong) const {
           attempt.verdict.has_value() ? ToString(*attempt.verdict) : "-", " ",
           attempt.rerun);
     }
-    wrong.push_back(absl::StrCat(
+    wrong_.push_back(absl::StrCat(
         "suite-", Value(script.spec.suite), " ", script.spec.name, ": ", what,
         "; executed ", script.executions.size(), " times, told of as", seen));
   };
@@ -299,7 +422,13 @@ void World::CheckTest(std::size_t test, std::vector<std::string>& wrong) const {
       complain("run again without a word");
     }
     if (attempt.outcome == Outcome::kNotRun) {
-      if (!cancelled) {
+      const bool needless = std::none_of(
+          script.needs.begin(), script.needs.end(), [client](std::size_t need) {
+            const auto& of = client->attempts()[need];
+            return !of.empty() && of.back().verdict.has_value() &&
+                   !IsGood(*of.back().verdict, false);
+          });
+      if (!cancelled && needless) {
         complain("not run");
       }
     } else if (Gone(attempt)) {
@@ -320,19 +449,17 @@ void World::CheckTest(std::size_t test, std::vector<std::string>& wrong) const {
     if (verdict != (bad > 0 ? Verdict::kFlaky : ToVerdict(last.outcome))) {
       complain("the verdict is not what its attempts say");
     }
-  } else if (!cancelled && !Gone(last) && bad != options_.retries + 1) {
+  } else if (!cancelled && !Gone(last) && last.outcome != Outcome::kNotRun &&
+             bad != options.retries + 1) {
     complain("not retried as often as was asked for");
   } else if (!Gone(last) && verdict != ToVerdict(last.outcome)) {
     complain("the verdict is not what its last attempt says");
   }
-  const bool once = options_.on_lost == OnLost::kLost || script.spec.no_rerun;
+  const bool once = options.on_lost == OnLost::kLost || script.spec.no_rerun;
   if (verdict == Verdict::kLost && !cancelled && !once && lost < 3) {
     complain("lost too early");
   }
-  if (lost > 0 && trouble_.faults.drop == 0 && trouble_.deaths == Duration{} &&
-      trouble_.holds == Duration{} && trouble_.freezes == Duration{} &&
-      trouble_.drains == Duration{} && trouble_.cuts == Duration{} &&
-      trouble_.stalls == Duration{}) {
+  if (lost > 0 && !trouble_.any()) {
     complain("lost, though no agent was");
   }
   if (script.executions.size() > begun) {
@@ -347,21 +474,23 @@ void World::CheckTest(std::size_t test, std::vector<std::string>& wrong) const {
   }
 }
 
-void World::CheckLocks(std::vector<std::string>& wrong) const {
+void World::CheckTogether(const SimulatedRun& run) {
+  const SimulatedClient* const client = run.client.get();
+  const Workload& workload = run.workload;
   // An agent that is thought lost may still be at it.
-  const auto was_gone = [this](std::size_t test) {
-    const std::vector<Attempt>& attempts = client_->attempts()[test];
+  const auto was_gone = [client](std::size_t test) {
+    const std::vector<Attempt>& attempts = client->attempts()[test];
     return std::any_of(attempts.begin(), attempts.end(), Gone);
   };
-  for (const Execution& a : workload_.executions()) {
+  for (const Execution& a : workload.executions()) {
     const std::optional<Constraints>& needs =
-        workload_.tests()[a.test].spec.constraints;
+        workload.tests()[a.test].spec.constraints;
     if (!needs.has_value() || was_gone(a.test)) {
       continue;
     }
-    for (const Execution& b : workload_.executions()) {
+    for (const Execution& b : workload.executions()) {
       const std::optional<Constraints>& other =
-          workload_.tests()[b.test].spec.constraints;
+          workload.tests()[b.test].spec.constraints;
       const bool apart = &a == &b ||
                          b.began >= a.ended.value_or(Instant::max()) ||
                          a.began >= b.ended.value_or(Instant::max());
@@ -371,35 +500,71 @@ void World::CheckLocks(std::vector<std::string>& wrong) const {
       bool together = needs->serial;
       for (const std::string& lock : needs->locks) {
         together = together || (other.has_value() &&
-                                workload_.tests()[a.test].spec.suite ==
-                                    workload_.tests()[b.test].spec.suite &&
+                                workload.tests()[a.test].spec.suite ==
+                                    workload.tests()[b.test].spec.suite &&
                                 std::count(other->locks.begin(),
                                            other->locks.end(), lock) > 0);
       }
       if (together) {
-        wrong.push_back(
+        wrong_.push_back(
             absl::StrCat("tests ", a.test, " and ", b.test, " ran at once"));
       }
     }
   }
 }
 
-void World::CheckOrder(std::vector<std::string>& wrong) const {
-  for (std::size_t test = 0; test < workload_.tests().size(); ++test) {
-    const Workload::Test& later = workload_.tests()[test];
+void World::CheckResources(const SimulatedRun& run) {
+  if (run.options.resources.empty()) {
+    return;
+  }
+  const auto uses = [&run](const Execution& execution) {
+    std::uint32_t slots = 0;
+    const std::optional<Constraints>& needs =
+        run.workload.tests()[execution.test].spec.constraints;
+    const std::vector<Attempt>& attempts =
+        run.client->attempts()[execution.test];
+    if (needs.has_value() &&
+        std::none_of(attempts.begin(), attempts.end(), Gone)) {
+      for (const auto& group : needs->resource_groups) {
+        for (const ResourceNeed& need : group) {
+          slots += need.slots;
+        }
+      }
+    }
+    return slots;
+  };
+  for (const Execution& at : run.workload.executions()) {
+    std::uint32_t sum = 0;
+    for (const Execution& other : run.workload.executions()) {
+      if (other.began <= at.began &&
+          other.ended.value_or(Instant::max()) > at.began) {
+        sum += uses(other);
+      }
+    }
+    if (sum > Workload::kThings * Workload::kThingSlots) {
+      wrong_.push_back(absl::StrCat(sum, " slots of things were used at once"));
+    }
+  }
+}
+
+void World::CheckOrder(const SimulatedRun& run) {
+  const SimulatedClient* const client = run.client.get();
+  const Workload& workload = run.workload;
+  for (std::size_t test = 0; test < workload.tests().size(); ++test) {
+    const Workload::Test& later = workload.tests()[test];
     if (later.executions.empty()) {
       continue;
     }
-    const Instant began = workload_.executions()[later.executions[0]].began;
+    const Instant began = workload.executions()[later.executions[0]].began;
     for (const std::size_t before : later.after) {
-      const std::vector<Attempt>& attempts = client_->attempts()[before];
+      const std::vector<Attempt>& attempts = client->attempts()[before];
       if (std::any_of(attempts.begin(), attempts.end(), Gone)) {
         continue;
       }
-      for (const std::size_t execution : workload_.tests()[before].executions) {
-        if (workload_.executions()[execution].ended.value_or(Instant::max()) >
+      for (const std::size_t execution : workload.tests()[before].executions) {
+        if (workload.executions()[execution].ended.value_or(Instant::max()) >
             began) {
-          wrong.push_back(
+          wrong_.push_back(
               absl::StrCat("test ", test, " did not wait for ", before));
         }
       }
@@ -407,13 +572,15 @@ void World::CheckOrder(std::vector<std::string>& wrong) const {
   }
 }
 
-void World::CheckRest(std::vector<std::string>& wrong) {
+void World::CheckRest() {
   const Instant rest = std::max(events_.now(), trouble_until_) + kRest;
   while (Step(rest)) {
   }
-  if (workload_.running() != 0) {
-    wrong.push_back(absl::StrCat(workload_.running(),
-                                 " tests still run after the run's end"));
+  for (const Workload* const workload : workloads_) {
+    if (workload->running() != 0) {
+      wrong_.push_back(absl::StrCat(workload->running(),
+                                    " tests still run after the run's end"));
+    }
   }
   std::optional<StatusReply> status;
   const int observer = network_.Dial([&status](Message message) {
@@ -421,28 +588,28 @@ void World::CheckRest(std::vector<std::string>& wrong) {
       status = *reply;
     }
   });
-  network_.SendToRouter(observer, StatusRequest{});
+  network_.SendToRouter(observer, StatusRequest{}).IgnoreError();
   const Instant answer = events_.now() + seconds(30);
   while (!status.has_value() && Step(answer)) {
   }
   network_.Hang(observer);
   if (!status.has_value()) {
-    wrong.push_back("the coordinator does not answer");
+    wrong_.push_back("the coordinator does not answer");
     return;
   }
   for (const AgentStatus& agent : status->agents) {
     if (agent.leases != 0 || agent.state != "ready") {
-      wrong.push_back(absl::StrCat(agent.name, " is ", agent.state,
-                                   " and holds ", agent.leases, " leases"));
+      wrong_.push_back(absl::StrCat(agent.name, " is ", agent.state,
+                                    " and holds ", agent.leases, " leases"));
     }
   }
   if (status->agents.size() != kAgents) {
-    wrong.push_back(absl::StrCat(status->agents.size(), " agents of ", kAgents,
-                                 " are there at the end"));
+    wrong_.push_back(absl::StrCat(status->agents.size(), " agents of ", kAgents,
+                                  " are there at the end"));
   }
   for (const RunStatus& run : status->runs) {
     if (run.state != "ended") {
-      wrong.push_back(absl::StrCat("a run is still ", run.state));
+      wrong_.push_back(absl::StrCat("a run is still ", run.state));
     }
   }
 }

@@ -1,9 +1,10 @@
-// One simulated run: a coordinator, three agents, a client, and whatever goes
-// wrong, all from one seed.
+// A simulated fleet: a coordinator, three agents, one or two runs with their
+// clients, and whatever goes wrong, all from one seed.
 
 #ifndef PACELINE_TESTS_SIMULATION_WORLD_H_
 #define PACELINE_TESTS_SIMULATION_WORLD_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,9 +25,28 @@ struct Trouble {
   Duration deaths{};
   Duration drains{};
   Duration freezes{};
-  Duration stalls{};  // of the coordinator
+  Duration stalls{};   // of the coordinator
+  Duration crashes{};  // of the coordinator
+  Duration stuck{};    // an agent's pool, while its session goes on
+  Duration twins{};    // another agent with a name that is taken
+  // What a commit takes at most.
+  Duration commit{};
+
+  // Whether agents may be taken for lost.
+  bool any() const;
+};
+
+// One run and its client.
+struct SimulatedRun {
+  SimulatedRun(Random* random, const std::string& prefix)
+      : workload(random, prefix) {}
+
+  Workload workload;
+  RunOptions options;
   bool cancel = false;
-  bool client_vanishes = false;
+  bool vanishes = false;
+  Instant gone_at = Instant::max();
+  std::unique_ptr<SimulatedClient> client;  // null before and after
 };
 
 class World {
@@ -45,30 +65,40 @@ class World {
   static constexpr int kAgents = 3;
 
   void StartAgent(int agent);
+  void StartRun(SimulatedRun& run);
+  void StartCoordinator();
+  void StartTrouble();
   // As EventQueue::Step.
   bool Step(Instant until);
   // Calls `what` at random times, `mean` apart, while trouble lasts.
   void Every(Duration mean, std::function<void()> what);
   bool troubled() const { return events_.now() < trouble_until_; }
   int AnyDealer();
+  SimulatedAgent* AnyAgent();
+  // Whether nobody waits for its end any more.
+  bool Over(const SimulatedRun& run) const;
 
-  void CheckEnd(std::vector<std::string>& wrong) const;
-  void CheckTest(std::size_t test, std::vector<std::string>& wrong) const;
-  void CheckLocks(std::vector<std::string>& wrong) const;
-  void CheckOrder(std::vector<std::string>& wrong) const;
-  void CheckRest(std::vector<std::string>& wrong);
+  void CheckEnd(const SimulatedRun& run);
+  void CheckTest(const SimulatedRun& run, std::size_t test);
+  void CheckTogether(const SimulatedRun& run);
+  void CheckResources(const SimulatedRun& run);
+  void CheckOrder(const SimulatedRun& run);
+  void CheckRest();
 
   Random random_;
   EventQueue events_;
   Network network_;
-  Workload workload_;
-  RunOptions options_;
+  JournalStore store_;
   Trouble trouble_;
   Instant trouble_until_;
-  SimulatedCoordinator coordinator_;
+  std::vector<std::unique_ptr<SimulatedRun>> runs_;
+  std::vector<Workload*> workloads_;
+  std::unique_ptr<SimulatedCoordinator> coordinator_;
   std::vector<std::unique_ptr<SimulatedAgent>> agents_;
   std::vector<std::uint32_t> slots_;
-  std::unique_ptr<SimulatedClient> client_;
+  std::unique_ptr<SimulatedAgent> twin_;
+  std::uint64_t crashes_ = 0;
+  std::vector<std::string> wrong_;
 };
 
 }  // namespace paceline::simulation

@@ -167,6 +167,34 @@ TEST_F(RunClientTest, ARunWithAllItsVerdictsIsGreen) {
   EXPECT_EQ(acks.back().through, 3u);
 }
 
+// It waited for the end of a run that the coordinator had never heard of.
+TEST_F(RunClientTest, ACancelledRunThatWasNeverOpenedIsOver) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.OnTick(clock_.Now());
+  client.Cancel(clock_.Now(), "interrupted");
+  EXPECT_FALSE(client.done());
+  client.OnMessage(clock_.Now(),
+                   Refused{RefusalCode::kUnknownRun, "not known here"});
+  ASSERT_TRUE(client.done());
+  EXPECT_TRUE(client.end().cancelled);
+  EXPECT_FALSE(client.end().green);
+}
+
+// The run ended before the client had asked a second time.
+TEST_F(RunClientTest, GreenThoughSubmitKeptWasLost) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  client.DiscoveryDone(clock_.Now());
+  client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+  client.OnMessage(
+      clock_.Now(),
+      Events{kRun, 1, {Passed(0), RunEndedEvent{true, false, "", 1}}});
+  EXPECT_TRUE(client.end().green);
+}
+
 TEST_F(RunClientTest, NeverGreenWithATestUnaccountedFor) {
   RunClient& client = MakeRunning(2);
   client.OnMessage(

@@ -1,4 +1,5 @@
-// A coordinator with chosen time, and what it says kept by peer.
+// A coordinator with chosen time, and what it says kept by peer; it can be
+// restarted over its journal.
 
 #ifndef PACELINE_TESTS_UNIT_COORDINATOR_COORDINATOR_FIXTURE_H_
 #define PACELINE_TESTS_UNIT_COORDINATOR_COORDINATOR_FIXTURE_H_
@@ -6,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,16 +17,43 @@
 #include "common/wire/codec.h"
 #include "common/wire/manifest_digest.h"
 #include "coordinator/coordinator.h"
-#include "coordinator/in_memory_journal.h"
+#include "tests/unit/coordinator/late_journal.h"
 
 namespace paceline {
 
 class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
  protected:
-  CoordinatorTest()
-      : journal_(InMemoryJournal::Retention::kNothing),
-        coordinator_(Options(), &journal_, this) {
-    EXPECT_TRUE(coordinator_.Recover(now_).ok());
+  // As Coordinator, of the life at hand.
+  struct Living {
+    void OnMessage(Instant now, absl::string_view peer, Message message) {
+      life->OnMessage(now, peer, std::move(message));
+    }
+    void OnMalformed(Instant now, absl::string_view peer,
+                     const absl::Status& why) {
+      life->OnMalformed(now, peer, why);
+    }
+    void OnTick(Instant now) { life->OnTick(now); }
+    std::unique_ptr<Coordinator> life;
+  };
+
+  CoordinatorTest() { EXPECT_TRUE(Begin().ok()); }
+
+  absl::Status Begin() {
+    coordinator_.life =
+        std::make_unique<Coordinator>(Options(), &journal_, this);
+    return coordinator_.life->Recover(now_);
+  }
+  // The coordinator dies, and what was not committed with it; all connections
+  // are gone.
+  void Restart() {
+    journal_.Restart();
+    said_.clear();
+    EXPECT_TRUE(Begin().ok());
+    coordinator_.OnTick(now_);
+  }
+  void Commit() {
+    journal_.Commit();
+    coordinator_.OnTick(now_);
   }
 
   static CoordinatorOptions Options() {
@@ -211,8 +240,8 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
   std::vector<RunId> run_;
   std::vector<Event> events_;
   std::uint64_t beats_ = 0;
-  InMemoryJournal journal_;
-  Coordinator coordinator_;
+  LateJournal journal_;
+  Living coordinator_;
 };
 
 }  // namespace paceline

@@ -495,5 +495,105 @@ TEST_F(CoordinatorTest, ExtraFailuresOfOneNameAreToldApart) {
                           longest.substr(0, kMaxNameBytes - 4) + " (2)"));
 }
 
+TEST_F(CoordinatorTest, AResultCountsOnlyForTheRunOfItsLease) {
+  Join("a", "alpha", 2, 4);
+  const RunId other = Submit({Test("other")});
+  const Lease elsewhere = Leases("a").at(0);
+  Submit({Test("one")});
+  Lease lease = Leases("a").at(0);
+  lease.run = other;
+  Finish("a", lease, Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), IsEmpty());
+}
+
+// The newcomer was welcomed with its first hello; a later one of the same
+// connection, that had been on its way, then said that it held nothing, and
+// what it ran went out a second time.
+TEST_F(CoordinatorTest, ANewcomersLatestHelloIsTheOneThatCounts) {
+  Join("a", "alpha", 1, 1);
+  Hello hello = MakeHello("alpha", 1);
+  Say("b", hello);
+  hello.seq = 2;
+  Say("b2", hello);
+  for (int i = 0; i < 40; ++i) {
+    now_ += std::chrono::milliseconds(100);
+    coordinator_.OnTick(now_);
+  }
+  sessions_["b2"] = Take<Welcome>("b2").at(0).session;
+  Want("b2", 0, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("b2").at(0);
+  Say("b2", hello);
+  EXPECT_THAT(Take<Welcome>("b2"), IsEmpty());
+  Finish("b2", lease, Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+// Cancelled between a bad attempt and the end of its unit, a test with a lock
+// waited for its retry for ever.
+TEST_F(CoordinatorTest, ARetryOfALockedTestIsSettledWhenTheRunIsCancelled) {
+  Join("a", "alpha", 1, 1);
+  RunOptions options;
+  options.retries = 1;
+  Constraints lock;
+  lock.locks = {"database"};
+  const RunId run = Submit({Test("one", lock)}, options);
+  const Lease lease = Leases("a").at(0);
+  AttemptItem item;
+  item.run = run;
+  item.token = lease.token;
+  item.test = lease.tests[0].test;
+  item.attempt = 1;
+  item.result.outcome = Outcome::kFailed;
+  UnitEndItem end;
+  end.run = run;
+  end.token = lease.token;
+  Say("a", Results{sessions_["a"], 1, {item}});
+  Say("client", Cancel{run, "enough"});
+  Say("a", Results{sessions_["a"], 2, {end}});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kFailed)));
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), SizeIs(1));
+}
+
+// A part that was on its way when the run was cancelled came after its end.
+TEST_F(CoordinatorTest, NothingComesAfterTheEndOfARun) {
+  const RunId run = RandomId<RunId>();
+  Say("client", SubmitOpen{run, {}});
+  Say("client", Cancel{run, "enough"});
+  SubmitPart part;
+  part.run = run;
+  part.part = 1;
+  part.suites.emplace_back();
+  part.suites[0].name = part.suites[0].runner = "suite";
+  part.tests = {Test("one")};
+  Say("client", part);
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), SizeIs(1));
+  EXPECT_THAT(TakeEvents<AttemptEvent>(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, ADetachedRunThatIsNeverClosedIsGivenUp) {
+  const RunId run = RandomId<RunId>();
+  RunOptions options;
+  options.detach = true;
+  Say("client", SubmitOpen{run, options});
+  Advance(std::chrono::seconds(125), {});
+  Say("client", Attach{run, 0});
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), SizeIs(1));
+}
+
+TEST_F(CoordinatorTest, OutputThatWasLostOnTheWayIsCountedAsCut) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const Lease lease = Leases("a").at(0);
+  AttemptItem item;
+  item.run = lease.run;
+  item.token = lease.token;
+  item.test = lease.tests[0].test;
+  item.attempt = 1;
+  item.head_bytes_sent = 100;
+  Say("a", Results{sessions_["a"], 1, {item}});
+  EXPECT_EQ(TakeEvents<AttemptEvent>().at(0).result.output.cut_bytes, 100U);
+}
+
 }  // namespace
 }  // namespace paceline
