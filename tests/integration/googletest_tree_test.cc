@@ -128,7 +128,7 @@ TEST_F(GoogletestTreeTest, VerdictsAreCtestsOnAFleetThatLosesAnAgent) {
   Program run({PacelinePath(), "run", "--coordinator", fleet.endpoint(), tree_,
                "--junit", Scratch("fleet.xml"), "-v"},
               Options());
-  ASSERT_TRUE(run.WaitFor("gmock-matchers_test")) << run.err();
+  ASSERT_TRUE(run.WaitFor("PASSED")) << run.err();
   fleet.agent(0).Signal(SIGKILL);
   ASSERT_TRUE(run.WaitForExit());
   EXPECT_EQ(ReadVerdicts(Scratch("fleet.xml")), CtestVerdicts());

@@ -22,7 +22,7 @@ using VerdictTable = std::vector<ExpectedVerdict>;
 
 // Fails the test unless the file has these tests with these verdicts, and none
 // else. Failures that belong to no test ("program: what failed") may be there
-// several times.
+// several times, told apart by numbers: "program: what failed (2)".
 void ExpectVerdicts(const std::multimap<std::string, JunitTest>& tests,
                     const VerdictTable& table);
 

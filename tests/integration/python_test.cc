@@ -1,0 +1,293 @@
+// Python suites, run by the program as people run it: verdicts, what goes
+// wrong, recycling, and the same on a fleet.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "tests/support/fleet.h"
+#include "tests/support/program.h"
+#include "tests/support/run_events.h"
+
+namespace paceline {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+// Debian's, which has pytest; the one in PATH may be another.
+constexpr char kPython[] = "/usr/bin/python3";
+
+class PythonTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto probe = RunProgram({kPython, "-c", "import pytest, msgpack"});
+    if (probe->exit_code() != 0) {
+      GTEST_SKIP() << kPython << " has no pytest: " << probe->err();
+    }
+  }
+
+  // Runs `paceline run --python … ARGUMENTS` in the scratch directory.
+  std::unique_ptr<Program> Run(std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {PacelinePath(), "run",    "--python",
+                                     kPython,        "--json", EventsPath()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    return RunProgram(std::move(argv),
+                      {.env = {{"FIXTURE_LOG", FixtureLog()},
+                               {"XDG_CACHE_HOME", scratch_.path()}},
+                       .working_directory = scratch_.path(),
+                       .limit = std::chrono::minutes(3)});
+  }
+
+  // Each test's verdict, by its name.
+  std::map<std::string, std::string> Verdicts() {
+    std::map<std::string, std::string> verdicts;
+    for (const RunEvents::Attempt& attempt :
+         ReadEvents(EventsPath()).attempts) {
+      if (!attempt.verdict.empty()) {
+        EXPECT_TRUE(verdicts.emplace(attempt.test, attempt.verdict).second)
+            << attempt.test;
+      }
+    }
+    return verdicts;
+  }
+
+  std::string EventsPath() const { return scratch_.path() + "/events.json"; }
+  std::string FixtureLog() const { return scratch_.path() + "/fixtures"; }
+
+  ScratchDir scratch_;
+};
+
+TEST_F(PythonTest, VerdictsArePytests) {
+  scratch_.Write("tests/test_a.py", R"(
+import pytest
+def test_passes(): pass
+def test_fails(): assert 1 == 2
+@pytest.mark.parametrize("n", ["a::b", "x y", "[z]"])
+def test_names(n): pass
+@pytest.mark.skip(reason="not here")
+def test_skips(): pass
+@pytest.mark.xfail
+def test_xfails(): assert 0
+@pytest.mark.xfail
+def test_xpasses(): pass
+@pytest.mark.xfail(strict=True)
+def test_xpasses_strictly(): pass
+@pytest.fixture
+def broken(): raise RuntimeError("set-up")
+def test_set_up_fails(broken): pass
+)");
+  scratch_.Write("tests/test_skipped.py",
+                 "import pytest\npytest.importorskip('no_such_module')\n");
+  const auto run = Run({"tests"});
+  EXPECT_EQ(run->exit_code(), 1) << run->err();
+  EXPECT_THAT(Verdicts(),
+              UnorderedElementsAre(
+                  Pair("tests/test_a.py::test_passes", "passed"),
+                  Pair("tests/test_a.py::test_fails", "failed"),
+                  Pair("tests/test_a.py::test_names[a::b]", "passed"),
+                  Pair("tests/test_a.py::test_names[x y]", "passed"),
+                  Pair("tests/test_a.py::test_names[[z]]", "passed"),
+                  Pair("tests/test_a.py::test_skips", "skipped"),
+                  Pair("tests/test_a.py::test_xfails", "xfailed"),
+                  Pair("tests/test_a.py::test_xpasses", "xpassed"),
+                  Pair("tests/test_a.py::test_xpasses_strictly", "failed"),
+                  Pair("tests/test_a.py::test_set_up_fails", "error"),
+                  Pair("tests/test_skipped.py", "skipped")));
+  EXPECT_THAT(run->out(), HasSubstr("assert 1 == 2"));
+}
+
+TEST_F(PythonTest, ACrashIsChargedToTheTestThatRan) {
+  scratch_.Write("test_a.py", R"(
+import os, signal
+def test_before(): pass
+def test_crashes(): os.kill(os.getpid(), signal.SIGSEGV)
+def test_leaves(): os._exit(0)
+def test_after(): pass
+)");
+  const auto run = Run({"test_a.py"});
+  EXPECT_EQ(run->exit_code(), 1) << run->err();
+  EXPECT_THAT(Verdicts(),
+              UnorderedElementsAre(Pair("test_a.py::test_before", "passed"),
+                                   Pair("test_a.py::test_crashes", "crashed"),
+                                   Pair("test_a.py::test_leaves", "crashed"),
+                                   Pair("test_a.py::test_after", "passed")));
+  EXPECT_THAT(run->out(), HasSubstr("SIGSEGV"));
+}
+
+TEST_F(PythonTest, AModuleThatCannotBeImportedIsNamedAndOthersRun) {
+  scratch_.Write("tests/test_good.py", "def test_one(): pass\n");
+  scratch_.Write("tests/test_bad.py", "import no_such_module\n");
+  scratch_.Write("tests/test_worse.py", "def broken(:\n");
+  const auto run = Run({"tests"});
+  EXPECT_EQ(run->exit_code(), 3) << run->err();
+  EXPECT_THAT(run->out(),
+              AllOf(HasSubstr("tests/test_bad.py"), HasSubstr("no_such_module"),
+                    HasSubstr("tests/test_worse.py")));
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
+                              Pair("tests/test_good.py::test_one", "passed")));
+}
+
+TEST_F(PythonTest, ABrokenConftestIsNamed) {
+  scratch_.Write("tests/conftest.py", "raise RuntimeError('of conftest')\n");
+  scratch_.Write("tests/test_a.py", "def test_one(): pass\n");
+  const auto run = Run({"tests"});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("of conftest"));
+}
+
+TEST_F(PythonTest, APythonThatIsNotThereIsOneSentence) {
+  scratch_.Write("test_a.py", "def test_one(): pass\n");
+  const auto run = RunProgram(
+      {PacelinePath(), "run", "--python", "/no/such/python", "test_a.py"},
+      {.env = {}, .working_directory = scratch_.path()});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out() + run->err(), HasSubstr("/no/such/python"));
+}
+
+TEST_F(PythonTest, SelectionIsPytests) {
+  scratch_.Write("test_a.py", R"(
+def test_one(): pass
+def test_two(): pass
+class TestX:
+  def test_three(self): pass
+)");
+  EXPECT_EQ(Run({"test_a.py", "-k", "two"})->exit_code(), 0);
+  EXPECT_THAT(Verdicts(),
+              UnorderedElementsAre(Pair("test_a.py::test_two", "passed")));
+  EXPECT_EQ(Run({"test_a.py::TestX::test_three"})->exit_code(), 0);
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
+                              Pair("test_a.py::TestX::test_three", "passed")));
+  EXPECT_EQ(Run({"test_a.py", "-k", "nothing"})->exit_code(), 4);
+}
+
+TEST_F(PythonTest, PluginsOfTheControllerHearOfAllResults) {
+  scratch_.Write("test_a.py",
+                 "def test_one(): pass\ndef test_two(): assert 0\n");
+  const auto run =
+      Run({"test_a.py", "--pytest-arg=--junitxml=own.xml", "--durations=1"});
+  EXPECT_EQ(run->exit_code(), 1) << run->err();
+  EXPECT_THAT(ReadJunit(scratch_.path() + "/own.xml"),
+              UnorderedElementsAre(Pair("test_a.test_one", "passed"),
+                                   Pair("test_a.test_two", "failure")));
+  EXPECT_THAT(run->out(), HasSubstr("slowest"));
+}
+
+// What the fixtures of tests/programs/python/leaking wrote: every scope is
+// torn down by the process that set it up.
+void ExpectScopesWhole(const std::string& log) {
+  std::multiset<std::string> open;
+  std::set<std::string> processes;
+  for (const absl::string_view line :
+       absl::StrSplit(log, '\n', absl::SkipEmpty())) {
+    std::string text(line);
+    processes.insert(text.substr(0, text.find(' ')));
+    if (absl::StrContains(text, " set-up ")) {
+      open.insert(text.replace(text.find(" set-up "), 8, " "));
+    } else {
+      const auto set_up =
+          open.find(text.replace(text.find(" tear-down "), 11, " "));
+      ASSERT_NE(set_up, open.end()) << line;
+      open.erase(set_up);
+    }
+  }
+  EXPECT_THAT(open, IsEmpty());
+  EXPECT_FALSE(processes.empty());
+}
+
+class LeakingPythonTest : public PythonTest {
+ protected:
+  std::string Suite(absl::string_view file) {
+    return absl::StrCat(PACELINE_SOURCE_DIR, "/tests/programs/python/leaking/",
+                        file);
+  }
+};
+
+TEST_F(LeakingPythonTest, MemoryRecyclesBetweenUnits) {
+  const auto run =
+      Run({"--max-rss", "128MiB", "--max-fds", "none", "--max-age", "none",
+           "--unit", "test", "-j", "1", Suite("test_memory.py"),
+           "--pytest-arg=-p", "--pytest-arg=no:cacheprovider"});
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_EQ(Verdicts().size(), 6U);
+  const RunEvents events = ReadEvents(EventsPath());
+  ASSERT_THAT(events.recycles, Not(IsEmpty()));
+  for (const RunEvents::Recycle& recycle : events.recycles) {
+    EXPECT_EQ(recycle.signal, "memory");
+  }
+}
+
+TEST_F(LeakingPythonTest, DescriptorsRecycleBetweenUnits) {
+  const auto run = Run({"--max-fds", "100", "--unit", "test", "-j", "1",
+                        Suite("test_descriptors.py"), "--pytest-arg=-p",
+                        "--pytest-arg=no:cacheprovider"});
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_EQ(Verdicts().size(), 6U);
+  const RunEvents events = ReadEvents(EventsPath());
+  ASSERT_THAT(events.recycles, Not(IsEmpty()));
+  for (const RunEvents::Recycle& recycle : events.recycles) {
+    EXPECT_EQ(recycle.signal, "descriptors");
+  }
+}
+
+TEST_F(LeakingPythonTest, WhatOnlyAModuleHoldsRecyclesNothing) {
+  const auto run =
+      Run({"--max-fds", "200", "-j", "1", Suite("test_module_descriptors.py"),
+           "--pytest-arg=-p", "--pytest-arg=no:cacheprovider"});
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_EQ(Verdicts().size(), 2U);
+  EXPECT_THAT(ReadEvents(EventsPath()).recycles, IsEmpty());
+  ExpectScopesWhole(ReadFile(FixtureLog()));
+}
+
+TEST_F(PythonTest, UnittestAndDoctestNeedNoPytest) {
+  scratch_.Write("checks.py", R"(
+"""A module with examples.
+
+>>> 1 + 1
+2
+"""
+import unittest
+class Checks(unittest.TestCase):
+  def test_passes(self): pass
+  def test_fails(self): self.assertEqual(1, 2)
+)");
+  auto run = Run({"--runner", "unittest", "checks.py"});
+  EXPECT_EQ(run->exit_code(), 1) << run->out() << run->err();
+  EXPECT_THAT(Verdicts(),
+              UnorderedElementsAre(Pair("checks.Checks.test_passes", "passed"),
+                                   Pair("checks.Checks.test_fails", "failed")));
+  run = Run({"--runner", "doctest", "checks.py"});
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_EQ(Verdicts().size(), 1U);
+}
+
+TEST_F(PythonTest, AFleetSaysTheSame) {
+  for (int i = 0; i < 12; ++i) {
+    scratch_.Write(absl::StrCat("tests/test_", i, ".py"),
+                   absl::StrCat("def test_one(): pass\n"
+                                "def test_two(): assert ",
+                                i % 4, " != 0\n"));
+  }
+  const auto here = Run({"tests"});
+  const std::map<std::string, std::string> expected = Verdicts();
+  EXPECT_EQ(expected.size(), 24U);
+  const Fleet fleet({.agents = 3, .workers = 1});
+  const auto there = Run({"tests", "--coordinator", fleet.endpoint()});
+  EXPECT_EQ(there->exit_code(), here->exit_code()) << there->err();
+  EXPECT_EQ(Verdicts(), expected);
+}
+
+}  // namespace
+}  // namespace paceline
