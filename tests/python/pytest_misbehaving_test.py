@@ -200,7 +200,7 @@ class SigtermTest(unittest.TestCase):
         self.assertIn("Thread MainThread", details)
         self.assertIn("Thread helper", details)
         self.assertIn("in wait_in_thread", details)
-        self.assertIn("in test_hangs\n    time.sleep(60)", details)
+        self.assertIn("in test_hangs\n", details)
         self.assertNotIn("/_pytest/", details)
 
     def test_stacks_are_also_written_from_c_where_python_cannot_run(self):
