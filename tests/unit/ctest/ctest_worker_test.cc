@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/program.h"
-#include "tests/unit/ctest/fakes.h"
+#include "tests/support/worker_fakes.h"
 #include "worker/ctest/ctest_test.h"
 
 namespace paceline {
