@@ -61,7 +61,7 @@ bool ProgramRun::StreamIsRefused(const ProgramEnd& end) {
   return options_.streams && !end.ended_by_us.has_value() &&
          (programs_ended_ > 0 || !streamed_) && end.status.signaled() &&
          end.status.term_signal() == SIGABRT && !open_.has_value() &&
-         absl::StrContains(slicer_.TakeOutside(), kNoConnection);
+         absl::StrContains(slicer_.Outside(), kNoConnection);
 }
 
 void ProgramRun::ReleaseBadOnly() {
