@@ -37,10 +37,8 @@ void KeepPart(StreamEvent event, std::vector<PartResult>& parts) {
   }
 }
 
-bool IsSuccess(const PartResult& part) {
-  return part.message == "Succeeded" ||
-         absl::StartsWith(part.message, "Succeeded\n");
-}
+// What the next line needs to know of a line without its end.
+constexpr std::size_t kMaxLineBegun = 8 * 1024;
 
 }  // namespace
 
