@@ -257,6 +257,9 @@ void ProgramRun::FinishEnded(CaseOutput output) {
              Outcome::kFailed, held.result.message, done.parts);
   }
 }
+  if (SaysWhy(done.parts)) {
+    done.failed_set_up.clear();
+  }
 
 TestResult ProgramRun::ResultOf(Case& done, Outcome outcome) {
   TestResult result;

@@ -136,7 +136,7 @@ void ProgramRun::ApplyReport(const XmlCase& reported) {
     bad_seen_ = true;
   } else if (held->second.undecided && reported.skipped) {
     result.details.clear();
-    if (held->second.failed_set_up.empty()) {
+    if (held->second.failed_set_up.empty() || SaysWhy(parts)) {
       result.outcome = Outcome::kSkipped;
       result.message.clear();
       DescribeSkip(parts, result);
