@@ -248,18 +248,20 @@ void ProgramRun::FinishEnded(CaseOutput output) {
   }
   suite_failed_ = suite_failed_ || !IsGood(outcome);
   held.result = ResultOf(done, outcome);
-  if (done.test.has_value()) {
+  // One that started again inside of itself may be settled by now.
+  if (done.test.has_value() && !ledger_.settled(*done.test)) {
     SettleOrHold(*done.test, std::move(held));
   } else if (outcome == Outcome::kFailed) {
-    AddExtra(ledger_.Find(done.name).has_value()
-                 ? absl::StrCat(done.name, ", started again")
-                 : absl::StrCat(done.name, ", which was not asked for"),
-             Outcome::kFailed, held.result.message, done.parts);
+    AddExtra(NameOfUnasked(done.name), Outcome::kFailed, held.result.message,
+             done.parts);
   }
 }
-  if (SaysWhy(done.parts)) {
-    done.failed_set_up.clear();
-  }
+
+std::string ProgramRun::NameOfUnasked(const std::string& name) const {
+  return absl::StrCat(name, ledger_.Find(name).has_value()
+                                ? ", started again"
+                                : ", which was not asked for");
+}
 
 TestResult ProgramRun::ResultOf(Case& done, Outcome outcome) {
   TestResult result;
@@ -285,7 +287,8 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
   bad_seen_ = bad_seen_ || !IsGood(held.result.outcome);
   const auto it = held_.find(test);
   if (it != held_.end()) {
-    // One verdict for all its starts: the worst.
+    // One verdict for all its starts: the worst. The report tells of the last
+    // one alone, and decides nothing.
     if (Badness(held.result.outcome) > Badness(it->second.result.outcome)) {
       it->second = std::move(held);
     }
@@ -313,6 +316,7 @@ void ProgramRun::Settle(std::size_t test, TestResult result) {
 std::optional<WorkerHealth> ProgramRun::Health() {
   if (!health_.has_value() && read_health_) {
     health_ = read_health_();
+    it->second.undecided = false;
   }
   return health_;
 }

@@ -144,6 +144,8 @@ class ProgramRun {
   void FinishEnded();
   void FinishEnded(CaseOutput output);
   TestResult ResultOf(Case& done, Outcome outcome);
+  // What a case that has no result of its own to get is called.
+  std::string NameOfUnasked(const std::string& name) const;
   void SettleOrHold(std::size_t test, Held held);
   void Settle(std::size_t test, TestResult result);
   std::optional<WorkerHealth> Health();

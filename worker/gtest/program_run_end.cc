@@ -171,9 +171,9 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
     held.result.message = message;
     DescribeFailure(unended.parts, held.result);
     held.result.leaked = end.leaked;
-    if (!unended.test.has_value()) {
-      AddExtra(absl::StrCat(unended.name, ", which was not asked for"),
-               Outcome::kCrashed, message, unended.parts);
+    if (!unended.test.has_value() || ledger_.settled(*unended.test)) {
+      AddExtra(NameOfUnasked(unended.name), Outcome::kCrashed, message,
+               unended.parts);
     } else {
       bad_seen_ = true;
       // It may have ended once before.
