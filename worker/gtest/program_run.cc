@@ -16,6 +16,9 @@ using Kind = StreamEvent::Kind;
 // The printer flushes its line right after the event; a program that does not
 // is not waited for longer.
 constexpr Duration kEndLineWait = std::chrono::milliseconds(100);
+// A program whose tests are over mostly ends at once, and its report is there;
+// one that does not is in a tear-down, which is no test's time.
+constexpr Duration kEndWait = std::chrono::milliseconds(300);
 // Of one case. The last is kept too: a skip ends its case.
 constexpr std::size_t kMaxParts = 100;
 
@@ -49,7 +52,7 @@ ProgramRun::ProgramRun(ProgramRunOptions options, UnitLedger& ledger)
       bad_seen_(options_.bad_before) {}
 
 std::optional<Instant> ProgramRun::next_deadline() const {
-  return ended_until_;
+  return ended_until_.has_value() ? ended_until_ : last_until_;
 }
 
 void ProgramRun::OnTurn(const ProgramTurn& turn) {
@@ -74,6 +77,9 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
     const bool sure = ended_->passed && slicer_.HasEndLine();
     if (!ended_until_.has_value()) {
       ended_until_ = now_ + kEndLineWait;
+  if (last_until_.has_value() && now_ >= *last_until_) {
+    TellLast();
+  }
     }
     if (sure || now_ >= *ended_until_) {
       FinishEnded();
@@ -156,6 +162,7 @@ void ProgramRun::OnTestEnd(const StreamEvent& event) {
   if (!open_.has_value() && !unended_.empty()) {
     open_ = std::move(unended_.back());
     unended_.pop_back();
+  last_until_.reset();
   }
   if (!open_.has_value()) {
     if (!event.passed) {
@@ -318,6 +325,10 @@ std::optional<WorkerHealth> ProgramRun::Health() {
     health_ = read_health_();
     it->second.undecided = false;
   }
+  if (last && !held.undecided && !may_repeat) {
+    last_ = test;
+    last_until_ = now_ + kEndWait;
+  }
   return health_;
 }
 
@@ -325,6 +336,16 @@ std::string ProgramRun::FailedSetUp() const {
   for (const Outside& outside : outside_) {
     if (!outside.failed) {
       continue;
+void ProgramRun::TellLast() {
+  last_until_.reset();
+  const auto it = held_.find(*last_);
+  if (it != held_.end()) {
+    Settle(it->first, std::move(it->second.result));
+    held_.erase(it);
+    last_told_early_ = true;
+  }
+}
+
     }
     if (outside.phase == Phase::kEnvironmentSetUp) {
       return absl::StrCat("the environment's set-up failed: ",

@@ -148,6 +148,7 @@ class ProgramRun {
   std::string NameOfUnasked(const std::string& name) const;
   void SettleOrHold(std::size_t test, Held held);
   void Settle(std::size_t test, TestResult result);
+  void TellLast();
   std::optional<WorkerHealth> Health();
 
   bool StreamIsRefused(const ProgramEnd& end);
@@ -204,6 +205,11 @@ class ProgramRun {
   absl::btree_map<std::size_t, Held> held_;
 
   // Where the printer says the program is, when there is no stream.
+  // The unit's last case, which waits for the program's end, but not longer
+  // than this: the agent takes a held case for one that runs.
+  std::optional<std::size_t> last_;
+  std::optional<Instant> last_until_;
+  bool last_told_early_ = false;
   std::string last_run_line_;
   bool settled_any_ = false;
   bool charged_ = false;  // the program's death, to a case

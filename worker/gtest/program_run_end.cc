@@ -193,6 +193,14 @@ void ProgramRun::ReleaseHeld(bool leaked) {
     }
     if (!options_.streams && held.result.message.empty()) {
       held.result.message = kToldAtTheEnd;
+  } else if (leaked && last_told_early_) {
+    ExtraResult extra;
+    extra.name = absl::StrCat(options_.suite_name, ": left behind");
+    extra.result.outcome = Outcome::kPassed;
+    extra.result.started_unix_ns = unix_ns_;
+    extra.result.message = "something it left behind held its output";
+    extra.result.leaked = true;
+    ledger_.Extra(std::move(extra));
     }
     Settle(test, std::move(held.result));
   }
