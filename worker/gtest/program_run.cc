@@ -62,12 +62,7 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
   health_.reset();
   slicer_.Append(turn.output);
   if (!options_.streams) {
-    constexpr absl::string_view kRun = "[ RUN      ] ";
-    const std::size_t at = turn.output.rfind(kRun);
-    if (at != absl::string_view::npos) {
-      const absl::string_view rest = turn.output.substr(at + kRun.size());
-      last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
-    }
+    FollowRunLines(turn.output);
   }
   stream_.Append(turn.stream,
                  [this](StreamEvent event) { OnEvent(std::move(event)); });
@@ -89,6 +84,24 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
     ledger_.Announce(*open_->test);
   }
   read_health_ = nullptr;
+}
+
+void ProgramRun::FollowRunLines(absl::string_view output) {
+  constexpr absl::string_view kRun = "[ RUN      ] ";
+  // A line may come in pieces.
+  const std::string text = line_begun_ + std::string(output);
+  const std::size_t end = text.rfind('\n');
+  if (end == std::string::npos) {
+    line_begun_ = text.substr(0, kMaxLineBegun);
+    return;
+  }
+  line_begun_ = text.substr(end + 1, kMaxLineBegun);
+  const absl::string_view lines = absl::string_view(text).substr(0, end);
+  const std::size_t at = lines.rfind(kRun);
+  if (at != absl::string_view::npos) {
+    const absl::string_view rest = lines.substr(at + kRun.size());
+    last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
+  }
 }
 
 void ProgramRun::OnEvent(StreamEvent event) {

@@ -138,6 +138,7 @@ class ProgramRun {
   void OnTestEnd(const StreamEvent& event);
   void OnPart(StreamEvent event);
   void OnSuiteEnd(const StreamEvent& event);
+  void FollowRunLines(absl::string_view output);
   void OnProgramEnd(const StreamEvent& event);
 
   // The case that ended last gets its result; its output ends here.
@@ -212,6 +213,7 @@ class ProgramRun {
   bool last_told_early_ = false;
   std::string last_run_line_;
   bool settled_any_ = false;
+  std::string line_begun_;
   bool charged_ = false;  // the program's death, to a case
   bool repeats_ = false;
   bool outside_told_ = false;
