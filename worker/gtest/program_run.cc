@@ -72,13 +72,13 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
     const bool sure = ended_->passed && slicer_.HasEndLine();
     if (!ended_until_.has_value()) {
       ended_until_ = now_ + kEndLineWait;
-  if (last_until_.has_value() && now_ >= *last_until_) {
-    TellLast();
-  }
     }
     if (sure || now_ >= *ended_until_) {
       FinishEnded();
     }
+  }
+  if (last_until_.has_value() && now_ >= *last_until_) {
+    TellLast();
   }
   if (open_.has_value() && open_->test.has_value()) {
     ledger_.Announce(*open_->test);
@@ -118,6 +118,7 @@ void ProgramRun::OnEvent(StreamEvent event) {
     case Kind::kSuiteStart:
       FinishEnded();
       phase_ = Phase::kSuiteSetUp;
+      printed_suite_ = event.name;
       suite_ = CleanName(event.name);
       suite_failed_ = false;
       suite_seen_ = true;
@@ -146,7 +147,7 @@ void ProgramRun::OnEvent(StreamEvent event) {
 }
 
 void ProgramRun::OnTestStart(const StreamEvent& event) {
-  const std::string printed = absl::StrCat(suite_, ".", event.name);
+  const std::string printed = absl::StrCat(printed_suite_, ".", event.name);
   std::optional<CaseOutput> closed = slicer_.BeginCase(printed);
   if (ended_.has_value()) {
     FinishEnded(closed.has_value() ? *std::move(closed) : CaseOutput());
@@ -161,6 +162,7 @@ void ProgramRun::OnTestStart(const StreamEvent& event) {
   started.started = now_;
   started.started_unix_ns = unix_ns_;
   started.failed_set_up = FailedSetUp();
+  last_until_.reset();
   if (const auto test = ledger_.Find(started.name); test.has_value()) {
     if (ledger_.settled(*test)) {
       repeats_ = true;
@@ -175,7 +177,6 @@ void ProgramRun::OnTestEnd(const StreamEvent& event) {
   if (!open_.has_value() && !unended_.empty()) {
     open_ = std::move(unended_.back());
     unended_.pop_back();
-  last_until_.reset();
   }
   if (!open_.has_value()) {
     if (!event.passed) {
@@ -256,6 +257,9 @@ void ProgramRun::FinishEnded(CaseOutput output) {
   Case done = *std::exchange(ended_, std::nullopt);
   ended_until_.reset();
   done.output = std::move(output);
+  if (SaysWhy(done.parts)) {
+    done.failed_set_up.clear();
+  }
   Held held;
   held.failed_set_up = done.failed_set_up;
   Outcome outcome = Outcome::kFailed;
@@ -312,6 +316,7 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
     if (Badness(held.result.outcome) > Badness(it->second.result.outcome)) {
       it->second = std::move(held);
     }
+    it->second.undecided = false;
     return;
   }
   const bool may_repeat =
@@ -320,10 +325,24 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
   // The unit's last waits for the program's end: properties, and whether
   // something was left behind, are known then, and nothing waits for it.
   const bool last = ledger_.left() == held_.size() + 1;
+  if (last && !held.undecided && !may_repeat) {
+    last_ = test;
+    last_until_ = now_ + kEndWait;
+  }
   if (held.undecided || may_repeat || last) {
     held_.emplace(test, std::move(held));
   } else {
     Settle(test, std::move(held.result));
+  }
+}
+
+void ProgramRun::TellLast() {
+  last_until_.reset();
+  const auto it = held_.find(*last_);
+  if (it != held_.end()) {
+    Settle(it->first, std::move(it->second.result));
+    held_.erase(it);
+    last_told_early_ = true;
   }
 }
 
@@ -336,11 +355,6 @@ void ProgramRun::Settle(std::size_t test, TestResult result) {
 std::optional<WorkerHealth> ProgramRun::Health() {
   if (!health_.has_value() && read_health_) {
     health_ = read_health_();
-    it->second.undecided = false;
-  }
-  if (last && !held.undecided && !may_repeat) {
-    last_ = test;
-    last_until_ = now_ + kEndWait;
   }
   return health_;
 }
@@ -349,16 +363,6 @@ std::string ProgramRun::FailedSetUp() const {
   for (const Outside& outside : outside_) {
     if (!outside.failed) {
       continue;
-void ProgramRun::TellLast() {
-  last_until_.reset();
-  const auto it = held_.find(*last_);
-  if (it != held_.end()) {
-    Settle(it->first, std::move(it->second.result));
-    held_.erase(it);
-    last_told_early_ = true;
-  }
-}
-
     }
     if (outside.phase == Phase::kEnvironmentSetUp) {
       return absl::StrCat("the environment's set-up failed: ",

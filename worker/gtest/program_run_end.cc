@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "worker/gtest/program_run.h"
 
 namespace paceline {
@@ -25,6 +26,12 @@ std::string HowItEnded(WaitStatus status) {
   return status.exited()
              ? absl::StrCat("exited with status ", status.exit_code())
              : absl::StrCat("died of ", Describe(status));
+}
+
+// Dots may stand in the names of both; of a suite, only a type's does so.
+bool IsOfSuite(absl::string_view name, absl::string_view suite) {
+  return absl::ConsumePrefix(&name, suite) && absl::ConsumePrefix(&name, ".") &&
+         !absl::StrContains(name, ".");
 }
 
 }  // namespace
@@ -186,13 +193,6 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
 void ProgramRun::ReleaseHeld(bool leaked) {
   if (leaked && !held_.empty() && !charged_) {
     held_.rbegin()->second.result.leaked = true;
-  }
-  for (auto& [test, held] : held_) {
-    if (ledger_.settled(test)) {
-      continue;
-    }
-    if (!options_.streams && held.result.message.empty()) {
-      held.result.message = kToldAtTheEnd;
   } else if (leaked && last_told_early_) {
     ExtraResult extra;
     extra.name = absl::StrCat(options_.suite_name, ": left behind");
@@ -201,6 +201,13 @@ void ProgramRun::ReleaseHeld(bool leaked) {
     extra.result.message = "something it left behind held its output";
     extra.result.leaked = true;
     ledger_.Extra(std::move(extra));
+  }
+  for (auto& [test, held] : held_) {
+    if (ledger_.settled(test)) {
+      continue;
+    }
+    if (!options_.streams && held.result.message.empty()) {
+      held.result.message = kToldAtTheEnd;
     }
     Settle(test, std::move(held.result));
   }
@@ -212,11 +219,11 @@ AfterProgram ProgramRun::OnNormalEnd(const ProgramEnd& end) {
   if (ledger_.left() > 0) {
     const Outside* skip = FindEnvironmentSkip();
     if (skip != nullptr && !suite_seen_ && program_passed_ && code == 0) {
-      SettleLeft("", Outcome::kSkipped,
+      SettleLeft(Outcome::kSkipped,
                  absl::StrCat("the environment's set-up skipped all tests: ",
                               OneLine(skip->part.message)));
     } else {
-      SettleLeft("", Outcome::kError,
+      SettleLeft(Outcome::kError,
                  absl::StrCat("the program ", HowItEnded(end.status),
                               " and never started this case, though asked to"));
     }
@@ -244,11 +251,11 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
   if (!charged_) {
     switch (phase_) {
       case Phase::kBeforeTests:
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how, " before its first test"));
         break;
       case Phase::kEnvironmentSetUp:
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how,
                                 " in the set-up of its environment"));
         break;
@@ -256,8 +263,9 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
         AddExtra(absl::StrCat("set-up of ", suite_), Outcome::kCrashed,
                  absl::StrCat("the program ", how), {});
         SettleLeft(
-            absl::StrCat(suite_, "."), Outcome::kError,
-            absl::StrCat("the program ", how, " in the set-up of ", suite_));
+            Outcome::kError,
+            absl::StrCat("the program ", how, " in the set-up of ", suite_),
+            suite_);
         break;
       case Phase::kSuite:
         AddExtra(absl::StrCat("tear-down of ", suite_), Outcome::kCrashed,
@@ -274,7 +282,7 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
             "after its tests", Outcome::kCrashed,
             absl::StrCat("the program ", how, " after the last of its tests"),
             {});
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how,
                                 " and never started this case, though asked "
                                 "to"));
@@ -286,9 +294,8 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
   }
   if (!settled_any_) {
     // A fresh process would come no further.
-    SettleLeft(
-        "", Outcome::kError,
-        absl::StrCat("the program ", how, " before it came to this case"));
+    SettleLeft(Outcome::kError, absl::StrCat("the program ", how,
+                                             " before it came to this case"));
     return AfterProgram::kDone;
   }
   return AfterProgram::kRunRest;
@@ -298,9 +305,8 @@ AfterProgram ProgramRun::OnDeathWithoutStream(const ProgramEnd& end) {
   const std::string how = HowItEnded(end.status);
   const std::optional<std::size_t> test = ledger_.Find(last_run_line_);
   if (!test.has_value() || ledger_.settled(*test)) {
-    SettleLeft(
-        "", Outcome::kError,
-        absl::StrCat("the program ", how, " before it wrote its report"));
+    SettleLeft(Outcome::kError, absl::StrCat("the program ", how,
+                                             " before it wrote its report"));
     return AfterProgram::kDone;
   }
   TestResult result;
@@ -315,11 +321,12 @@ AfterProgram ProgramRun::OnDeathWithoutStream(const ProgramEnd& end) {
   return ledger_.left() == 0 ? AfterProgram::kDone : AfterProgram::kRunRest;
 }
 
-void ProgramRun::SettleLeft(absl::string_view scope, Outcome outcome,
-                            const std::string& message) {
+void ProgramRun::SettleLeft(Outcome outcome, const std::string& message,
+                            std::optional<absl::string_view> suite) {
   const std::string output = slicer_.TakeOutside();
   for (std::size_t test = 0; test < ledger_.size(); ++test) {
-    if (!ledger_.settled(test) && absl::StartsWith(ledger_.name(test), scope)) {
+    if (!ledger_.settled(test) &&
+        (!suite.has_value() || IsOfSuite(ledger_.name(test), *suite))) {
       TestResult result;
       result.outcome = outcome;
       result.message = message;
@@ -332,7 +339,8 @@ void ProgramRun::SettleLeft(absl::string_view scope, Outcome outcome,
 const ProgramRun::Outside* ProgramRun::FindEnvironmentSkip() const {
   const auto it = std::find_if(
       outside_.begin(), outside_.end(), [](const Outside& outside) {
-        return outside.phase == Phase::kEnvironmentSetUp && !outside.failed;
+        return outside.phase == Phase::kEnvironmentSetUp && !outside.failed &&
+               !IsSuccess(outside.part);
       });
   return it == outside_.end() ? nullptr : &*it;
 }
