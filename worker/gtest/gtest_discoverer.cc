@@ -27,6 +27,7 @@
 #include "worker/gtest/program_environment.h"
 #include "worker/gtest/suite_options.h"
 
+#include "worker/gtest/suite_setup.h"
 namespace paceline {
 namespace {
 
@@ -269,6 +270,7 @@ void GtestDiscoverer::Discover(const Target& target,
       Log(LogLevel::kInfo,
           absl::StrCat("listed more than once, runs as one test target=",
                        target.path, " test=", test.name));
+  suite.scopes_share_setup = FindSuiteSetUp(suite.program) != SuiteSetUp::kNone;
       continue;
     }
     test.scope = listed.suite;
