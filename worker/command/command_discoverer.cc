@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -65,19 +66,18 @@ class Commands {
            const std::string& file, std::uint32_t line) {
     TestSpec test;
     test.suite = suite_;
-    test.name = std::string(name.substr(0, kMaxName));
-    // The same command twice is two tests.
-    if (const std::uint32_t count = ++seen_[test.name]; count > 1) {
-      absl::StrAppend(&test.name, " #", count);
-    }
+    test.name = Unused(std::string(name.substr(0, kMaxName)));
     test.file = file;
     test.line = line;
     test.payload = EncodeCommand(argv);
     if (test.payload.size() > kMaxPayloadBytes) {
       sink_.AddError(
           {target_,
-           absl::StrCat("The command in line ", line, " of ", target_, " has ",
-                        test.payload.size(), " bytes, and only ",
+           absl::StrCat("The command",
+                        file.empty()
+                            ? ""
+                            : absl::StrCat(" in line ", line, " of ", target_),
+                        " has ", test.payload.size(), " bytes, and only ",
                         kMaxPayloadBytes, " travel. Put it into a script.")});
       return;
     }
@@ -85,10 +85,24 @@ class Commands {
   }
 
  private:
+  // The same command twice is two tests.
+  std::string Unused(const std::string& name) {
+    std::uint32_t& count = seen_[name];
+    for (;;) {
+      ++count;
+      std::string unused = count == 1 ? name : absl::StrCat(name, " #", count);
+      if (used_.insert(unused).second) {
+        return unused;
+      }
+    }
+  }
+
   const SuiteIndex suite_;
   const std::string& target_;
   DiscoverySink& sink_;
+  // How often each command came, so that the next mark is found at once.
   absl::flat_hash_map<std::string, std::uint32_t> seen_;
+  absl::flat_hash_set<std::string> used_;
 };
 
 SuiteSpec MakeSuite(std::string name, std::string program) {
@@ -125,11 +139,10 @@ void CommandDiscoverer::Discover(const Target& target,
                                  const DiscoveryOptions& /*options*/,
                                  DiscoverySink& sink) const {
   if (target.path.empty()) {
-    const std::string name = absl::StrJoin(target.arguments, " ");
-    Commands commands(
-        sink.AddSuite(MakeSuite("command", target.arguments.front())), name,
-        sink);
-    commands.Add(name, target.arguments, "", 0);
+    const std::string suite = "command";
+    Commands commands(sink.AddSuite(MakeSuite(suite, target.arguments.front())),
+                      suite, sink);
+    commands.Add(absl::StrJoin(target.arguments, " "), target.arguments, "", 0);
     return;
   }
   std::error_code error;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -26,6 +27,7 @@
 #include "worker/gtest/listing.h"
 #include "worker/gtest/program_environment.h"
 #include "worker/gtest/suite_options.h"
+#include "worker/gtest/suite_setup.h"
 
 namespace paceline {
 namespace {
@@ -192,14 +194,31 @@ absl::StatusOr<List> AskForList(const std::string& program,
   return List{*std::move(cases), end->status};
 }
 
+// As GoogleTest reads a flag's value: these turn it off, all else on.
+bool TurnsOn(absl::string_view value) {
+  return !absl::StartsWith(value, "0") && !absl::StartsWith(value, "f") &&
+         !absl::StartsWith(value, "F");
+}
+
 bool AlsoRunDisabled(const Target& target, const DiscoveryOptions& options) {
+  constexpr absl::string_view kVariable = "GTEST_ALSO_RUN_DISABLED_TESTS";
   bool also = options.also_run_disabled;
+  if (std::find(options.named_env.begin(), options.named_env.end(),
+                kVariable) != options.named_env.end()) {
+    for (absl::string_view variable : options.env) {
+      if (absl::ConsumePrefix(&variable, absl::StrCat(kVariable, "="))) {
+        also = also || variable != "0";
+      }
+    }
+  }
   for (absl::string_view argument : target.arguments) {
-    if (absl::ConsumePrefix(&argument, "--gtest_also_run_disabled_tests")) {
-      // As GoogleTest reads it: anything but these turns the flag on.
-      also = argument.empty() || (argument[0] == '=' && argument != "=0" &&
-                                  !absl::StartsWith(argument, "=f") &&
-                                  !absl::StartsWith(argument, "=F"));
+    if (!absl::ConsumePrefix(&argument, "--gtest_also_run_disabled_tests")) {
+      continue;
+    }
+    if (argument.empty()) {
+      also = true;
+    } else if (absl::ConsumePrefix(&argument, "=")) {
+      also = TurnsOn(argument);
     }
   }
   return also;
@@ -260,6 +279,7 @@ void GtestDiscoverer::Discover(const Target& target,
   if (list->cases.empty()) {
     return;
   }
+  suite.scopes_share_setup = FindSuiteSetUp(suite.program) != SuiteSetUp::kNone;
   const SuiteIndex index = sink.AddSuite(std::move(suite));
   absl::flat_hash_map<std::string, int> times;
   for (const ListedCase& listed : list->cases) {

@@ -243,7 +243,13 @@ void UnitRun::AnnounceFirst(const std::vector<std::size_t>& tests) {
           std::min<Duration>(unit_.tests[test].timeout, std::chrono::hours(24));
     }
   }
-  if (!first.has_value() || (streams && options_.shuffle_seed.has_value())) {
+  const bool shuffled =
+      options_.shuffle_seed.has_value() ||
+      std::any_of(suite_.spec.arguments.begin(), suite_.spec.arguments.end(),
+                  [](const std::string& argument) {
+                    return absl::StartsWith(argument, "--gtest_shuffle");
+                  });
+  if (!first.has_value() || (streams && shuffled)) {
     return;
   }
   ledger_.Announce(*first);

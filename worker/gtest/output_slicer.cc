@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/check.h"
 
 namespace paceline {
@@ -23,8 +24,10 @@ constexpr Marker kEndMarkers[] = {
     {"[  FAILED  ] ", EndLine::kFailed},
 };
 constexpr std::size_t kMarkerLength = 13;
-// Begins what the printer says between suites, and after the last.
-constexpr absl::string_view kScopeLine = "\n[----------] ";
+
+std::string RunLine(absl::string_view name) {
+  return absl::StrCat("[ RUN      ] ", name, "\n");
+}
 
 // Lines of GoogleTest's printer that stand between cases.
 constexpr absl::string_view kPrinterLines[] = {
@@ -38,12 +41,45 @@ constexpr absl::string_view kPrinterLines[] = {
     "Note: Google Test filter = ",
     "Note: Randomizing tests' orders with a seed of "};
 
+// " 2 FAILED TESTS", "  YOU HAVE 1 DISABLED TEST": the summary's last lines.
+bool IsCountLine(absl::string_view line) {
+  if (absl::ConsumePrefix(&line, "  YOU HAVE ")) {
+    return true;
+  }
+  if (!absl::ConsumePrefix(&line, " ")) {
+    return false;
+  }
+  const std::size_t digits =
+      std::min(line.find_first_not_of("0123456789"), line.size());
+  return digits > 0 && absl::StartsWith(line.substr(digits), " FAILED TEST");
+}
+
 bool IsPrinterLine(absl::string_view line) {
-  return line == "\n" ||
+  return line == "\n" || IsCountLine(line) ||
          std::any_of(std::begin(kPrinterLines), std::end(kPrinterLines),
                      [line](absl::string_view prefix) {
                        return absl::StartsWith(line, prefix);
                      });
+}
+
+// Where the printer's list of cases begins that the line at `begin` stands in;
+// such lists follow the last case.
+std::optional<std::size_t> ListBegin(absl::string_view text,
+                                     std::size_t begin) {
+  const absl::string_view marker = text.substr(begin, kMarkerLength);
+  while (begin > 0) {
+    absl::string_view before = text.substr(0, begin - 1);
+    const std::size_t newline = before.rfind('\n');
+    begin = newline == absl::string_view::npos ? 0 : newline + 1;
+    before.remove_prefix(begin);
+    if (!absl::StartsWith(before, marker)) {
+      return std::nullopt;
+    }
+    if (absl::EndsWith(before, ", listed below:")) {
+      return begin;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -66,36 +102,45 @@ void OutputSlicer::Append(absl::string_view bytes) {
 }
 
 std::optional<CaseOutput> OutputSlicer::BeginCase(absl::string_view name) {
-  const std::optional<Line> run = FindRunLine(name);
+  const std::vector<Line> runs = FindRunLines(name);
   const absl::string_view before =
-      run.has_value() ? pending().substr(0, run->begin) : pending();
+      runs.empty() ? pending() : pending().substr(0, runs.front().begin);
   std::optional<CaseOutput> closed;
   if (in_case_) {
+    // Where tests printed run lines too, the true end line may be behind the
+    // one that is believed.
+    const bool unclear = runs.size() > 1 && IsContradictory(pending().substr(
+                                                0, runs.back().begin));
     closed = Close(before);
+    if (unclear) {
+      closed->end_line = EndLine::kNone;
+    }
   } else {
     AppendOutside(before);
   }
-  Drop(run.has_value() ? run->end : pending().size());
+  Drop(runs.empty() ? pending().size() : runs.front().end);
   in_case_ = true;
   name_.assign(name.data(), name.size());
   return closed;
 }
 
 bool OutputSlicer::HasEndLine() const {
-  return in_case_ && FindEndLine(pending()).has_value();
+  return in_case_ && FindLastEndLine(pending()).has_value();
 }
 
 CaseOutput OutputSlicer::EndCase() {
   PACELINE_CHECK(in_case_);
-  const std::optional<Line> end = FindEndLine(UpToScopeLine(pending()));
-  const std::size_t size = end.has_value() ? end->end : pending().size();
-  // Of two that differ the case printed one itself, and who knows which.
-  const bool unclear = end.has_value() && end->word != EndLine::kPassed &&
-                       FindEndLine(pending())->word != end->word;
-  CaseOutput output = Close(pending().substr(0, size));
-  if (unclear) {
-    output.end_line = EndLine::kNone;
+  std::optional<Line> end;
+  // A repeated case may have begun again by now.
+  const std::size_t again = pending().find(absl::StrCat("\n", RunLine(name_)));
+  if (again != absl::string_view::npos) {
+    end = FindLastEndLine(pending().substr(0, again + 1));
   }
+  if (!end.has_value()) {
+    end = FindLastEndLine(pending());
+  }
+  const std::size_t size = end.has_value() ? end->end : pending().size();
+  CaseOutput output = Close(pending().substr(0, size));
   Drop(size);
   return output;
 }
@@ -120,58 +165,48 @@ OutputSlicer::PartWord OutputSlicer::FindPart(absl::string_view file,
   return word;
 }
 
-std::string OutputSlicer::TakeOutside() {
+absl::string_view OutputSlicer::Outside() {
   if (!in_case_) {
     AppendOutside(pending());
     Drop(pending().size());
   }
+  return outside_;
+}
+
+std::string OutputSlicer::TakeOutside() {
+  Outside();
   return std::exchange(outside_, {});
 }
 
-std::optional<OutputSlicer::Line> OutputSlicer::FindRunLine(
+std::vector<OutputSlicer::Line> OutputSlicer::FindRunLines(
     absl::string_view name) const {
-  const std::string wanted = absl::StrCat("[ RUN      ] ", name, "\n");
+  const std::string wanted = RunLine(name);
   const absl::string_view text = pending();
-  std::optional<Line> first;
+  std::size_t ended = 0;
+  if (in_case_) {
+    const std::optional<Line> end = FindFirstEndLine(text);
+    ended = end.has_value() ? end->end : absl::string_view::npos;
+  }
+  std::vector<Line> lines;
+  // Before the end of the case before: perhaps that one printed it; perhaps
+  // its end is missing.
+  std::optional<Line> early;
   for (std::size_t at = text.find(wanted); at != absl::string_view::npos;
        at = text.find(wanted, at + 1)) {
     if (at > 0 && text[at - 1] != '\n') {
       continue;
     }
     const Line line{at, at + wanted.size(), EndLine::kNone};
-    if (!in_case_ || FindEndLine(text.substr(0, at)).has_value()) {
-      return line;
-    }
-    // Perhaps the case before printed it; perhaps that one's end is missing.
-    if (!first.has_value()) {
-      first = line;
+    if (at >= ended) {
+      lines.push_back(line);
+    } else if (!early.has_value()) {
+      early = line;
     }
   }
-  return first;
-}
-
-absl::string_view OutputSlicer::UpToScopeLine(absl::string_view text) const {
-  for (std::size_t at = text.find(name_); at != absl::string_view::npos;
-       at = text.find(name_, at + 1)) {
-    if (const std::optional<Line> end = EndLineAt(text, at); end.has_value()) {
-      const std::size_t scope = text.find(kScopeLine, end->end - 1);
-      return scope == absl::string_view::npos ? text
-                                              : text.substr(0, scope + 1);
-    }
+  if (lines.empty() && early.has_value()) {
+    lines.push_back(*early);
   }
-  return text;
-}
-
-std::optional<OutputSlicer::Line> OutputSlicer::FindEndLine(
-    absl::string_view text) const {
-  // Backwards: what comes last was printed by GoogleTest.
-  for (std::size_t at = text.rfind(name_); at != absl::string_view::npos;
-       at = at == 0 ? absl::string_view::npos : text.rfind(name_, at - 1)) {
-    if (const std::optional<Line> end = EndLineAt(text, at); end.has_value()) {
-      return end;
-    }
-  }
-  return std::nullopt;
+  return lines;
 }
 
 std::optional<OutputSlicer::Line> OutputSlicer::EndLineAt(
@@ -181,23 +216,69 @@ std::optional<OutputSlicer::Line> OutputSlicer::EndLineAt(
       (text[after] != ' ' && text[after] != ',' && text[after] != '\n')) {
     return std::nullopt;
   }
-  const absl::string_view before =
-      text.substr(at - kMarkerLength, kMarkerLength);
+  const std::size_t begin = at - kMarkerLength;
+  const absl::string_view before = text.substr(begin, kMarkerLength);
   for (const Marker& marker : kEndMarkers) {
     if (before == marker.text) {
-      const std::size_t end = text.find('\n', after);
-      if (end == absl::string_view::npos) {
-        break;  // the rest of the line is still to come
-      }
-      return Line{at - kMarkerLength, end + 1, marker.word};
+      const std::size_t newline = text.find('\n', after);
+      // Without it, the rest of the line is still to come.
+      return newline == absl::string_view::npos
+                 ? std::nullopt
+                 : std::optional<Line>(Line{begin, newline + 1, marker.word});
     }
   }
   return std::nullopt;
 }
 
+std::optional<OutputSlicer::Line> OutputSlicer::FindFirstEndLine(
+    absl::string_view text) const {
+  for (std::size_t at = text.find(name_); at != absl::string_view::npos;
+       at = text.find(name_, at + 1)) {
+    if (const auto line = EndLineAt(text, at); line.has_value()) {
+      return line;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<OutputSlicer::Line> OutputSlicer::FindLastEndLine(
+    absl::string_view text) const {
+  // What comes last was printed by GoogleTest; but it names cases that did not
+  // pass once more when all have run.
+  std::optional<Line> listed;
+  std::size_t at = text.rfind(name_);
+  while (at != absl::string_view::npos) {
+    const auto line = EndLineAt(text, at);
+    std::size_t next = at;
+    if (line.has_value()) {
+      const auto list = ListBegin(text, line->begin);
+      if (!list.has_value()) {
+        return line;
+      }
+      listed = line;
+      next = *list;
+    }
+    at = next == 0 ? absl::string_view::npos : text.rfind(name_, next - 1);
+  }
+  return listed;
+}
+
+bool OutputSlicer::IsContradictory(absl::string_view text) const {
+  bool skipped = false;
+  bool failed = false;
+  for (std::size_t at = text.find(name_); at != absl::string_view::npos;
+       at = text.find(name_, at + 1)) {
+    if (const auto line = EndLineAt(text, at); line.has_value()) {
+      skipped |= line->word == EndLine::kSkipped;
+      failed |= line->word == EndLine::kFailed;
+    }
+  }
+  return skipped && failed;
+}
+
 CaseOutput OutputSlicer::Close(absl::string_view text) {
   CaseOutput closed;
-  const std::optional<Line> end = FindEndLine(text);
+  const std::optional<Line> end = FindLastEndLine(text);
   if (end.has_value()) {
     closed.end_line = end->word;
     capture_.Append(text.substr(0, end->begin));

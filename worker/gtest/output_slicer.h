@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "common/model/result.h"
@@ -24,7 +25,8 @@
 
 namespace paceline {
 
-// What the printer's last line about a case said.
+// What the printer's line at the end of a case said. None where there is no
+// such line, or where it cannot be told from what tests printed.
 enum class EndLine { kNone, kPassed, kSkipped, kFailed };
 
 struct CaseOutput {
@@ -62,10 +64,9 @@ class OutputSlicer {
   enum class PartWord { kNone, kSkipped, kFailure };
   PartWord FindPart(absl::string_view file, std::uint32_t line) const;
 
-  // The start of what was printed outside of cases since the last time.
+  // The start of what was printed outside of cases since TakeOutside.
+  absl::string_view Outside();
   std::string TakeOutside();
-  // The same, kept.
-  absl::string_view outside() const { return outside_; }
 
  private:
   struct Line {
@@ -77,15 +78,15 @@ class OutputSlicer {
   absl::string_view pending() const {
     return absl::string_view(buffer_).substr(read_);
   }
-  std::optional<Line> FindRunLine(absl::string_view name) const;
-  // `text` up to where the printer leaves the suite of the current case: what
-  // follows may be the output of later cases, and names this one once more in
-  // the summary of those that did not pass.
-  absl::string_view UpToScopeLine(absl::string_view text) const;
-  // The last end line of the current case in `text`.
-  std::optional<Line> FindEndLine(absl::string_view text) const;
-  // That whose name is at `at`, if it is an end line.
+  // Where the case `name` begins: all lines that may say so, of which the
+  // first is believed.
+  std::vector<Line> FindRunLines(absl::string_view name) const;
+  // The end line of the current case with its name at `at` of `text`.
   std::optional<Line> EndLineAt(absl::string_view text, std::size_t at) const;
+  std::optional<Line> FindFirstEndLine(absl::string_view text) const;
+  std::optional<Line> FindLastEndLine(absl::string_view text) const;
+  // Whether end lines in `text` say both that it failed and was skipped.
+  bool IsContradictory(absl::string_view text) const;
   CaseOutput Close(absl::string_view text);
   void AppendOutside(absl::string_view text);
   void Drop(std::size_t count);

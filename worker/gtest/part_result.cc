@@ -1,5 +1,7 @@
 #include "worker/gtest/part_result.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -12,10 +14,15 @@ namespace {
 constexpr std::size_t kMaxMessage = 240;
 constexpr std::size_t kMaxDetails = 256 * 1024;
 
-// What SUCCEED() leaves; the stream does not tell it from a failure.
-bool IsSuccess(const PartResult& part) {
-  return part.message == "Succeeded" ||
-         absl::StartsWith(part.message, "Succeeded\n");
+// The start of `text`, of `size` bytes or a few less, not cut in the middle of
+// a character.
+absl::string_view WholeCharacters(absl::string_view text, std::size_t size) {
+  const std::size_t most = size;
+  while (size < text.size() && size > 0 && most - size < 3 &&
+         (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) {
+    --size;
+  }
+  return text.substr(0, size);
 }
 
 }  // namespace
@@ -26,14 +33,32 @@ PartResult FromXml(const XmlPart& part) {
   const std::size_t end = text.find('\n');
   const absl::string_view place = text.substr(0, end);
   const std::size_t colon = place.rfind(':');
+  // An exception's.
+  if (place == "unknown file" && end != absl::string_view::npos) {
+    result.message = std::string(text.substr(end + 1));
+    return result;
+  }
   if (end == absl::string_view::npos || colon == absl::string_view::npos ||
       !absl::SimpleAtoi(place.substr(colon + 1), &result.line)) {
+    result.line = 0;  // a number that is too large was set
     result.message = part.text;
     return result;
   }
   result.file = std::string(place.substr(0, colon));
   result.message = std::string(text.substr(end + 1));
   return result;
+}
+
+bool IsSuccess(const PartResult& part) {
+  return part.message == "Succeeded" ||
+         absl::StartsWith(part.message, "Succeeded\n");
+}
+
+bool SaysWhy(const std::vector<PartResult>& parts) {
+  return std::any_of(parts.begin(), parts.end(), [](const PartResult& part) {
+    return !IsSuccess(part) &&
+           !absl::StripAsciiWhitespace(part.message).empty();
+  });
 }
 
 std::string OneLine(absl::string_view text) {
@@ -50,13 +75,8 @@ std::string OneLine(absl::string_view text) {
       space = false;
     }
     line.push_back(c);
-    if (line.size() >= kMaxMessage) {
-      // Not in the middle of a character.
-      while (!line.empty() &&
-             (static_cast<unsigned char>(line.back()) & 0x80U) != 0) {
-        line.pop_back();
-      }
-      return CleanName(line) + "...";
+    if (line.size() > kMaxMessage) {
+      return CleanName(WholeCharacters(line, kMaxMessage)) + "...";
     }
   }
   return CleanName(line);
@@ -84,7 +104,8 @@ void DescribeFailure(const std::vector<PartResult>& parts, TestResult& result) {
     }
     result.details += part.message;
     if (result.details.size() > kMaxDetails) {
-      result.details.resize(kMaxDetails);
+      result.details.resize(
+          WholeCharacters(result.details, kMaxDetails).size());
       result.details += "\n(cut here)";
       break;
     }

@@ -23,6 +23,14 @@ struct PartResult {
 // The text of a part of the XML report, "file:line\nmessage", taken apart.
 PartResult FromXml(const XmlPart& part);
 
+// Whether `part` is what SUCCEED() leaves; the stream does not tell it from a
+// failure.
+bool IsSuccess(const PartResult& part);
+
+// Whether a case with `parts` was skipped by itself: those that GoogleTest
+// skips because set-up failed have no reason.
+bool SaysWhy(const std::vector<PartResult>& parts);
+
 // `text` on one line, of a length that fits into a list.
 std::string OneLine(absl::string_view text);
 

@@ -213,9 +213,12 @@ void ProgramProcess::ObeyReporter(const ProgramRun& run,
   if (ended_by_us_.has_value()) {
     return;
   }
+  // Asked for in any case, or its descriptor stays readable for as long as the
+  // case runs.
+  const bool stop = reporter.StopRequested();
   if (reporter.Terminating()) {
     ended_by_us_ = "ended by SIGTERM to its worker";
-  } else if (!run.in_case() && reporter.StopRequested()) {
+  } else if (stop && !run.in_case()) {
     ended_by_us_ = "stopped";
   } else {
     return;

@@ -16,6 +16,9 @@ using Kind = StreamEvent::Kind;
 // The printer flushes its line right after the event; a program that does not
 // is not waited for longer.
 constexpr Duration kEndLineWait = std::chrono::milliseconds(100);
+// A program whose tests are over mostly ends at once, and its report is there;
+// one that does not is in a tear-down, which is no test's time.
+constexpr Duration kEndWait = std::chrono::milliseconds(300);
 // Of one case. The last is kept too: a skip ends its case.
 constexpr std::size_t kMaxParts = 100;
 
@@ -37,10 +40,8 @@ void KeepPart(StreamEvent event, std::vector<PartResult>& parts) {
   }
 }
 
-bool IsSuccess(const PartResult& part) {
-  return part.message == "Succeeded" ||
-         absl::StartsWith(part.message, "Succeeded\n");
-}
+// What the next line needs to know of a line without its end.
+constexpr std::size_t kMaxLineBegun = 8 * 1024;
 
 }  // namespace
 
@@ -51,7 +52,7 @@ ProgramRun::ProgramRun(ProgramRunOptions options, UnitLedger& ledger)
       bad_seen_(options_.bad_before) {}
 
 std::optional<Instant> ProgramRun::next_deadline() const {
-  return ended_until_;
+  return ended_until_.has_value() ? ended_until_ : last_until_;
 }
 
 void ProgramRun::OnTurn(const ProgramTurn& turn) {
@@ -61,12 +62,7 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
   health_.reset();
   slicer_.Append(turn.output);
   if (!options_.streams) {
-    constexpr absl::string_view kRun = "[ RUN      ] ";
-    const std::size_t at = turn.output.rfind(kRun);
-    if (at != absl::string_view::npos) {
-      const absl::string_view rest = turn.output.substr(at + kRun.size());
-      last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
-    }
+    FollowRunLines(turn.output);
   }
   stream_.Append(turn.stream,
                  [this](StreamEvent event) { OnEvent(std::move(event)); });
@@ -81,10 +77,31 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
       FinishEnded();
     }
   }
+  if (last_until_.has_value() && now_ >= *last_until_) {
+    TellLast();
+  }
   if (open_.has_value() && open_->test.has_value()) {
     ledger_.Announce(*open_->test);
   }
   read_health_ = nullptr;
+}
+
+void ProgramRun::FollowRunLines(absl::string_view output) {
+  constexpr absl::string_view kRun = "[ RUN      ] ";
+  // A line may come in pieces.
+  const std::string text = line_begun_ + std::string(output);
+  const std::size_t end = text.rfind('\n');
+  if (end == std::string::npos) {
+    line_begun_ = text.substr(0, kMaxLineBegun);
+    return;
+  }
+  line_begun_ = text.substr(end + 1, kMaxLineBegun);
+  const absl::string_view lines = absl::string_view(text).substr(0, end);
+  const std::size_t at = lines.rfind(kRun);
+  if (at != absl::string_view::npos) {
+    const absl::string_view rest = lines.substr(at + kRun.size());
+    last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
+  }
 }
 
 void ProgramRun::OnEvent(StreamEvent event) {
@@ -101,6 +118,7 @@ void ProgramRun::OnEvent(StreamEvent event) {
     case Kind::kSuiteStart:
       FinishEnded();
       phase_ = Phase::kSuiteSetUp;
+      printed_suite_ = event.name;
       suite_ = CleanName(event.name);
       suite_failed_ = false;
       suite_seen_ = true;
@@ -129,7 +147,7 @@ void ProgramRun::OnEvent(StreamEvent event) {
 }
 
 void ProgramRun::OnTestStart(const StreamEvent& event) {
-  const std::string printed = absl::StrCat(suite_, ".", event.name);
+  const std::string printed = absl::StrCat(printed_suite_, ".", event.name);
   std::optional<CaseOutput> closed = slicer_.BeginCase(printed);
   if (ended_.has_value()) {
     FinishEnded(closed.has_value() ? *std::move(closed) : CaseOutput());
@@ -144,6 +162,7 @@ void ProgramRun::OnTestStart(const StreamEvent& event) {
   started.started = now_;
   started.started_unix_ns = unix_ns_;
   started.failed_set_up = FailedSetUp();
+  last_until_.reset();
   if (const auto test = ledger_.Find(started.name); test.has_value()) {
     if (ledger_.settled(*test)) {
       repeats_ = true;
@@ -238,6 +257,9 @@ void ProgramRun::FinishEnded(CaseOutput output) {
   Case done = *std::exchange(ended_, std::nullopt);
   ended_until_.reset();
   done.output = std::move(output);
+  if (SaysWhy(done.parts)) {
+    done.failed_set_up.clear();
+  }
   Held held;
   held.failed_set_up = done.failed_set_up;
   Outcome outcome = Outcome::kFailed;
@@ -250,14 +272,19 @@ void ProgramRun::FinishEnded(CaseOutput output) {
   }
   suite_failed_ = suite_failed_ || !IsGood(outcome);
   held.result = ResultOf(done, outcome);
-  if (done.test.has_value()) {
+  // One that started again inside of itself may be settled by now.
+  if (done.test.has_value() && !ledger_.settled(*done.test)) {
     SettleOrHold(*done.test, std::move(held));
   } else if (outcome == Outcome::kFailed) {
-    AddExtra(ledger_.Find(done.name).has_value()
-                 ? absl::StrCat(done.name, ", started again")
-                 : absl::StrCat(done.name, ", which was not asked for"),
-             Outcome::kFailed, held.result.message, done.parts);
+    AddExtra(NameOfUnasked(done.name), Outcome::kFailed, held.result.message,
+             done.parts);
   }
+}
+
+std::string ProgramRun::NameOfUnasked(const std::string& name) const {
+  return absl::StrCat(name, ledger_.Find(name).has_value()
+                                ? ", started again"
+                                : ", which was not asked for");
 }
 
 TestResult ProgramRun::ResultOf(Case& done, Outcome outcome) {
@@ -284,10 +311,12 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
   bad_seen_ = bad_seen_ || !IsGood(held.result.outcome);
   const auto it = held_.find(test);
   if (it != held_.end()) {
-    // One verdict for all its starts: the worst.
+    // One verdict for all its starts: the worst. The report tells of the last
+    // one alone, and decides nothing.
     if (Badness(held.result.outcome) > Badness(it->second.result.outcome)) {
       it->second = std::move(held);
     }
+    it->second.undecided = false;
     return;
   }
   const bool may_repeat =
@@ -296,10 +325,24 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
   // The unit's last waits for the program's end: properties, and whether
   // something was left behind, are known then, and nothing waits for it.
   const bool last = ledger_.left() == held_.size() + 1;
+  if (last && !held.undecided && !may_repeat) {
+    last_ = test;
+    last_until_ = now_ + kEndWait;
+  }
   if (held.undecided || may_repeat || last) {
     held_.emplace(test, std::move(held));
   } else {
     Settle(test, std::move(held.result));
+  }
+}
+
+void ProgramRun::TellLast() {
+  last_until_.reset();
+  const auto it = held_.find(*last_);
+  if (it != held_.end()) {
+    Settle(it->first, std::move(it->second.result));
+    held_.erase(it);
+    last_told_early_ = true;
   }
 }
 

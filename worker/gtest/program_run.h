@@ -138,13 +138,17 @@ class ProgramRun {
   void OnTestEnd(const StreamEvent& event);
   void OnPart(StreamEvent event);
   void OnSuiteEnd(const StreamEvent& event);
+  void FollowRunLines(absl::string_view output);
   void OnProgramEnd(const StreamEvent& event);
 
   // The case that ended last gets its result; its output ends here.
   void FinishEnded();
   void FinishEnded(CaseOutput output);
+  // What a case that has no result of its own to get is called.
+  std::string NameOfUnasked(const std::string& name) const;
   TestResult ResultOf(Case& done, Outcome outcome);
   void SettleOrHold(std::size_t test, Held held);
+  void TellLast();
   void Settle(std::size_t test, TestResult result);
   std::optional<WorkerHealth> Health();
 
@@ -157,9 +161,9 @@ class ProgramRun {
   AfterProgram OnNormalEnd(const ProgramEnd& end);
   AfterProgram OnDeath(const ProgramEnd& end);
   AfterProgram OnDeathWithoutStream(const ProgramEnd& end);
-  // Every case of the unit without a result whose name begins with `scope`.
-  void SettleLeft(absl::string_view scope, Outcome outcome,
-                  const std::string& message);
+  // Every case without a result: of the unit, or of one suite in it.
+  void SettleLeft(Outcome outcome, const std::string& message,
+                  std::optional<absl::string_view> suite = std::nullopt);
   const Outside* FindEnvironmentSkip() const;
 
   // Failures that belong to no case.
@@ -190,6 +194,7 @@ class ProgramRun {
   bool program_passed_ = true;
   bool suite_seen_ = false;
   std::string suite_;
+  std::string printed_suite_;  // not cleaned
   bool suite_failed_ = false;  // by a case of it
   std::vector<Outside> outside_;
 
@@ -200,9 +205,15 @@ class ProgramRun {
   std::vector<Case> unended_;
   // By position in the unit.
   absl::btree_map<std::size_t, Held> held_;
+  // The unit's last case, which waits for the program's end, but not longer
+  // than this: the agent takes a held case for one that runs.
+  std::optional<std::size_t> last_;
+  std::optional<Instant> last_until_;
+  bool last_told_early_ = false;
 
   // Where the printer says the program is, when there is no stream.
   std::string last_run_line_;
+  std::string line_begun_;
   bool settled_any_ = false;
   bool charged_ = false;  // the program's death, to a case
   bool repeats_ = false;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "worker/gtest/program_run.h"
 
 namespace paceline {
@@ -25,6 +26,12 @@ std::string HowItEnded(WaitStatus status) {
   return status.exited()
              ? absl::StrCat("exited with status ", status.exit_code())
              : absl::StrCat("died of ", Describe(status));
+}
+
+// Dots may stand in the names of both; of a suite, only a type's does so.
+bool IsOfSuite(absl::string_view name, absl::string_view suite) {
+  return absl::ConsumePrefix(&name, suite) && absl::ConsumePrefix(&name, ".") &&
+         !absl::StrContains(name, ".");
 }
 
 }  // namespace
@@ -61,7 +68,7 @@ bool ProgramRun::StreamIsRefused(const ProgramEnd& end) {
   return options_.streams && !end.ended_by_us.has_value() &&
          (programs_ended_ > 0 || !streamed_) && end.status.signaled() &&
          end.status.term_signal() == SIGABRT && !open_.has_value() &&
-         absl::StrContains(slicer_.TakeOutside(), kNoConnection);
+         absl::StrContains(slicer_.Outside(), kNoConnection);
 }
 
 void ProgramRun::ReleaseBadOnly() {
@@ -136,7 +143,7 @@ void ProgramRun::ApplyReport(const XmlCase& reported) {
     bad_seen_ = true;
   } else if (held->second.undecided && reported.skipped) {
     result.details.clear();
-    if (held->second.failed_set_up.empty()) {
+    if (held->second.failed_set_up.empty() || SaysWhy(parts)) {
       result.outcome = Outcome::kSkipped;
       result.message.clear();
       DescribeSkip(parts, result);
@@ -171,9 +178,9 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
     held.result.message = message;
     DescribeFailure(unended.parts, held.result);
     held.result.leaked = end.leaked;
-    if (!unended.test.has_value()) {
-      AddExtra(absl::StrCat(unended.name, ", which was not asked for"),
-               Outcome::kCrashed, message, unended.parts);
+    if (!unended.test.has_value() || ledger_.settled(*unended.test)) {
+      AddExtra(NameOfUnasked(unended.name), Outcome::kCrashed, message,
+               unended.parts);
     } else {
       bad_seen_ = true;
       // It may have ended once before.
@@ -186,6 +193,14 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
 void ProgramRun::ReleaseHeld(bool leaked) {
   if (leaked && !held_.empty() && !charged_) {
     held_.rbegin()->second.result.leaked = true;
+  } else if (leaked && last_told_early_) {
+    ExtraResult extra;
+    extra.name = absl::StrCat(options_.suite_name, ": left behind");
+    extra.result.outcome = Outcome::kPassed;
+    extra.result.started_unix_ns = unix_ns_;
+    extra.result.message = "something it left behind held its output";
+    extra.result.leaked = true;
+    ledger_.Extra(std::move(extra));
   }
   for (auto& [test, held] : held_) {
     if (ledger_.settled(test)) {
@@ -204,11 +219,11 @@ AfterProgram ProgramRun::OnNormalEnd(const ProgramEnd& end) {
   if (ledger_.left() > 0) {
     const Outside* skip = FindEnvironmentSkip();
     if (skip != nullptr && !suite_seen_ && program_passed_ && code == 0) {
-      SettleLeft("", Outcome::kSkipped,
+      SettleLeft(Outcome::kSkipped,
                  absl::StrCat("the environment's set-up skipped all tests: ",
                               OneLine(skip->part.message)));
     } else {
-      SettleLeft("", Outcome::kError,
+      SettleLeft(Outcome::kError,
                  absl::StrCat("the program ", HowItEnded(end.status),
                               " and never started this case, though asked to"));
     }
@@ -236,11 +251,11 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
   if (!charged_) {
     switch (phase_) {
       case Phase::kBeforeTests:
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how, " before its first test"));
         break;
       case Phase::kEnvironmentSetUp:
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how,
                                 " in the set-up of its environment"));
         break;
@@ -248,8 +263,9 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
         AddExtra(absl::StrCat("set-up of ", suite_), Outcome::kCrashed,
                  absl::StrCat("the program ", how), {});
         SettleLeft(
-            absl::StrCat(suite_, "."), Outcome::kError,
-            absl::StrCat("the program ", how, " in the set-up of ", suite_));
+            Outcome::kError,
+            absl::StrCat("the program ", how, " in the set-up of ", suite_),
+            suite_);
         break;
       case Phase::kSuite:
         AddExtra(absl::StrCat("tear-down of ", suite_), Outcome::kCrashed,
@@ -266,7 +282,7 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
             "after its tests", Outcome::kCrashed,
             absl::StrCat("the program ", how, " after the last of its tests"),
             {});
-        SettleLeft("", Outcome::kError,
+        SettleLeft(Outcome::kError,
                    absl::StrCat("the program ", how,
                                 " and never started this case, though asked "
                                 "to"));
@@ -278,9 +294,8 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
   }
   if (!settled_any_) {
     // A fresh process would come no further.
-    SettleLeft(
-        "", Outcome::kError,
-        absl::StrCat("the program ", how, " before it came to this case"));
+    SettleLeft(Outcome::kError, absl::StrCat("the program ", how,
+                                             " before it came to this case"));
     return AfterProgram::kDone;
   }
   return AfterProgram::kRunRest;
@@ -290,9 +305,8 @@ AfterProgram ProgramRun::OnDeathWithoutStream(const ProgramEnd& end) {
   const std::string how = HowItEnded(end.status);
   const std::optional<std::size_t> test = ledger_.Find(last_run_line_);
   if (!test.has_value() || ledger_.settled(*test)) {
-    SettleLeft(
-        "", Outcome::kError,
-        absl::StrCat("the program ", how, " before it wrote its report"));
+    SettleLeft(Outcome::kError, absl::StrCat("the program ", how,
+                                             " before it wrote its report"));
     return AfterProgram::kDone;
   }
   TestResult result;
@@ -307,11 +321,12 @@ AfterProgram ProgramRun::OnDeathWithoutStream(const ProgramEnd& end) {
   return ledger_.left() == 0 ? AfterProgram::kDone : AfterProgram::kRunRest;
 }
 
-void ProgramRun::SettleLeft(absl::string_view scope, Outcome outcome,
-                            const std::string& message) {
+void ProgramRun::SettleLeft(Outcome outcome, const std::string& message,
+                            std::optional<absl::string_view> suite) {
   const std::string output = slicer_.TakeOutside();
   for (std::size_t test = 0; test < ledger_.size(); ++test) {
-    if (!ledger_.settled(test) && absl::StartsWith(ledger_.name(test), scope)) {
+    if (!ledger_.settled(test) &&
+        (!suite.has_value() || IsOfSuite(ledger_.name(test), *suite))) {
       TestResult result;
       result.outcome = outcome;
       result.message = message;
@@ -324,7 +339,8 @@ void ProgramRun::SettleLeft(absl::string_view scope, Outcome outcome,
 const ProgramRun::Outside* ProgramRun::FindEnvironmentSkip() const {
   const auto it = std::find_if(
       outside_.begin(), outside_.end(), [](const Outside& outside) {
-        return outside.phase == Phase::kEnvironmentSetUp && !outside.failed;
+        return outside.phase == Phase::kEnvironmentSetUp && !outside.failed &&
+               !IsSuccess(outside.part);
       });
   return it == outside_.end() ? nullptr : &*it;
 }

@@ -14,7 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "common/os/subprocess.h"
 #include "tests/support/program.h"
-#include "tests/unit/ctest/fakes.h"
+#include "tests/support/worker_fakes.h"
 #include "worker/ctest/ctest_test.h"
 
 namespace paceline {

@@ -20,7 +20,7 @@
 #include "common/base/fd.h"
 #include "common/os/process_tree.h"
 #include "tests/support/program.h"
-#include "tests/unit/ctest/fakes.h"
+#include "tests/support/worker_fakes.h"
 #include "worker/ctest/ctest_test.h"
 
 namespace paceline {

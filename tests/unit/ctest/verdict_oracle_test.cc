@@ -18,7 +18,7 @@
 #include "absl/strings/strip.h"
 #include "common/os/subprocess.h"
 #include "tests/support/program.h"
-#include "tests/unit/ctest/fakes.h"
+#include "tests/support/worker_fakes.h"
 #include "worker/ctest/ctest_discoverer.h"
 #include "worker/ctest/ctest_worker.h"
 

@@ -1,8 +1,8 @@
 // Stand-ins for the agent behind a runner and for the client behind a
 // discovery, which remember what they are told.
 
-#ifndef PACELINE_TESTS_UNIT_CTEST_FAKES_H_
-#define PACELINE_TESTS_UNIT_CTEST_FAKES_H_
+#ifndef PACELINE_TESTS_SUPPORT_WORKER_FAKES_H_
+#define PACELINE_TESTS_SUPPORT_WORKER_FAKES_H_
 
 #include <sys/eventfd.h>
 
@@ -31,7 +31,7 @@ class RecordingSink final : public DiscoverySink {
   void AddError(DiscoveryError error) override {
     errors.push_back(std::move(error));
   }
-  bool cancelled() const override { return false; }
+  bool cancelled() const override { return is_cancelled; }
 
   // Of that name; there must be one.
   const TestSpec& Test(const std::string& name) const {
@@ -42,6 +42,7 @@ class RecordingSink final : public DiscoverySink {
     return *found;
   }
 
+  bool is_cancelled = false;
   std::vector<SuiteSpec> suites;
   std::vector<TestSpec> tests;
   std::vector<DiscoveryError> errors;
@@ -80,18 +81,28 @@ class RecordingReporter final : public UnitReporter {
     }
   }
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
-  bool StopRequested() override { return stop_ || terminating_; }
+  bool StopRequested() override {
+    asked_ = true;
+    return stop_ || terminating_;
+  }
   bool Terminating() const override { return terminating_; }
   Duration term_grace() const override { return grace; }
   void Kept(const std::vector<pid_t>& pids) override {
     kept.insert(kept.end(), pids.begin(), pids.end());
   }
-  int wake_fd() const override { return wake_.get(); }
+  int wake_fd() const override {
+    if (on_wait) {
+      on_wait(std::exchange(asked_, false));
+    }
+    return wake_.get();
+  }
 
   // Called while the test is about to start.
   std::function<void(std::uint32_t)> on_started;
   // Called when a test's clock starts anew: while it runs.
   std::function<void()> on_deadline;
+  // Called before each wait; whether StopRequested was asked since the last.
+  std::function<void(bool)> on_wait;
   std::vector<std::uint32_t> started;
   std::map<std::uint32_t, TestResult> results;
   std::map<std::uint32_t, std::vector<Duration>> deadlines;
@@ -105,8 +116,9 @@ class RecordingReporter final : public UnitReporter {
   Fd wake_;
   bool stop_ = false;
   bool terminating_ = false;
+  mutable bool asked_ = false;
 };
 
 }  // namespace paceline
 
-#endif  // PACELINE_TESTS_UNIT_CTEST_FAKES_H_
+#endif  // PACELINE_TESTS_SUPPORT_WORKER_FAKES_H_
