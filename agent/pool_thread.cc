@@ -178,34 +178,9 @@ struct PoolThread::Impl : public PoolEffects {
 
   void Loop() {
     while (!stopping.load()) {
-      Instant now = clock.Now();
-      if (turned.has_value() && now - *turned > kStall) {
-        // What was said meanwhile first; the rest gets the time back.
-        loop->RunOnce(clock, now);
-        pool.OnStall(now - *turned);
-        now = clock.Now();
-      }
-      turned = now;
-      turned_at.store(now.time_since_epoch().count());
-      TakeCommands(now);
-      TakeDescriptions(now);
-      pool.OnTick(now);
-      EndTemplates(now);
-      TellFailedSpawns(now);
-      FlushWarden();
-      Throttle();
-      if (std::exchange(news, false)) {
-        notify();
-      }
-      Instant until = failed_spawns.empty() && never_started.empty()
-                          ? now + kTurnInterval
-                          : now;
-      if (const auto due = pool.next_deadline();
-          due.has_value() && *due < until) {
-        until = *due;
-      }
-      loop->RunOnce(clock, until);
+      Turn(std::nullopt);
     }
+    LetWorkersLeave();
     if (warden != nullptr) {
       loop->Remove(warden->fd());
       warden.reset();
@@ -213,6 +188,50 @@ struct PoolThread::Impl : public PoolEffects {
       KillLeftByWarden();
     }
     processes.clear();
+  }
+
+  // Workers tear down what they have set up for all their units; what takes
+  // longer than it may is killed with the warden.
+  void LetWorkersLeave() {
+    const Instant deadline = clock.Now() + 2 * options.kill_grace;
+    pool.OnCommand(clock.Now(), PoolDrain{});
+    while (!empty && warden != nullptr && clock.Now() < deadline) {
+      Turn(deadline);
+    }
+  }
+
+  void Turn(std::optional<Instant> no_later) {
+    Instant now = clock.Now();
+    if (turned.has_value() && now - *turned > kStall) {
+      // What was said meanwhile first; the rest gets the time back.
+      loop->RunOnce(clock, now);
+      pool.OnStall(now - *turned);
+      now = clock.Now();
+    }
+    turned = now;
+    turned_at.store(now.time_since_epoch().count());
+    TakeCommands(now);
+    TakeDescriptions(now);
+    pool.OnTick(now);
+    EndTemplates(now);
+    TellFailedSpawns(now);
+    FlushWarden();
+    Throttle();
+    // Who is told may be gone by the time we leave.
+    if (std::exchange(news, false) && !stopping.load()) {
+      notify();
+    }
+    Instant until = failed_spawns.empty() && never_started.empty()
+                        ? now + kTurnInterval
+                        : now;
+    if (const auto due = pool.next_deadline();
+        due.has_value() && *due < until) {
+      until = *due;
+    }
+    if (no_later.has_value()) {
+      until = std::min(until, *no_later);
+    }
+    loop->RunOnce(clock, until);
   }
 
   void TakeCommands(Instant now) {
@@ -816,10 +835,11 @@ struct PoolThread::Impl : public PoolEffects {
     const bool leaving = leaving_templates.erase(process) > 0;
     if (!leaving) {
       Log(LogLevel::kWarning,
-          absl::StrCat(
-              "a template has ended how=\"",
-              death.status.has_value() ? ::paceline::Describe(*death.status) : death.reason,
-              "\" last_output=\"", death.last_output, "\""));
+          absl::StrCat("a template has ended how=\"",
+                       death.status.has_value()
+                           ? ::paceline::Describe(*death.status)
+                           : death.reason,
+                       "\" last_output=\"", death.last_output, "\""));
     }
     Drop(process);
     // What it was asked for and has not told of may be there or not: what is
@@ -1021,6 +1041,7 @@ struct PoolThread::Impl : public PoolEffects {
   }
 
   void Emit(PoolEvent event) override {
+    empty = empty || std::holds_alternative<PoolEmpty>(event);
     const std::lock_guard<std::mutex> lock(mutex);
     event_bytes += BytesOf(event);
     events.push_back(std::move(event));
@@ -1069,6 +1090,8 @@ struct PoolThread::Impl : public PoolEffects {
   bool paused = false;
   std::optional<Instant> turned;
   bool news = false;
+  // The pool has no worker left, and takes none any more.
+  bool empty = false;
   std::thread describer;
   WorkerPool pool;
   std::thread thread;
