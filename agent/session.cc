@@ -72,7 +72,7 @@ void AgentSession::OnMessage(Instant now, Message message) {
   if (state_ != State::kWelcomed) {
     return;
   }
-  last_heard_ = now;
+  last_heard_ = HeardAt(now);
   silent_since_ = now;
   const auto current = [this](const auto& one) {
     return one.session == session_;
@@ -127,7 +127,7 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   state_ = State::kWelcomed;
   session_ = welcome.session;
   welcomed_at_ = now;
-  last_heard_ = now;
+  last_heard_ = HeardAt(now);
   silent_since_ = now;
   name_taken_since_.reset();
   beat_interval_ =
@@ -358,10 +358,15 @@ void AgentSession::Drain(Instant now) {
 // ---- the life of a session -------------------------------------------------
 
 void AgentSession::NoteStall(Instant now) {
-  const Duration gap = now - last_turn_;
-  last_turn_ = now;
-  if (state_ != State::kWelcomed ||
-      gap <= beat_interval_ + std::chrono::seconds(1)) {
+  const Instant before = std::exchange(last_turn_, now);
+  const Duration gap = now - before;
+  const Duration longest_wait =
+      state_ == State::kWelcomed ? beat_interval_ : kLongestAnswer;
+  if (gap <= longest_wait + std::chrono::seconds(1)) {
+    return;
+  }
+  stalled_since_ = before;
+  if (state_ != State::kWelcomed) {
     return;
   }
   silent_since_ += gap;
@@ -520,6 +525,7 @@ void AgentSession::OnTick(Instant now, Instant pool_last_turn) {
   if (draining_ && state_ != State::kLeft) {
     FinishDrain(now);
   }
+  stalled_since_.reset();
 }
 
 void AgentSession::SendBeat(Instant now, Instant pool_last_turn) {

@@ -121,6 +121,9 @@ class AgentSession {
   // Notes that time passed without a turn of the loop: our own stall is not
   // the coordinator's.
   void NoteStall(Instant now);
+  // When what is taken in now was said at the latest: it may have waited for
+  // as long as this agent stood still.
+  Instant HeardAt(Instant now) const { return stalled_since_.value_or(now); }
   void Greet(Instant now);
   // The session is over; with a fresh connection another one is begun, at once
   // if this one had lasted.
@@ -190,6 +193,8 @@ class AgentSession {
   // connection, never for starting.
   Instant silent_since_;
   Instant last_turn_;
+  // The turn before a stall, until what waited through it is taken in.
+  std::optional<Instant> stalled_since_;
   Instant flush_after_;
   // Set while the connection takes nothing.
   std::optional<Instant> retry_at_;

@@ -194,6 +194,49 @@ TEST_F(StartBoundTest, WhatWaitedThroughALongStallIsNoWordOfTheCoordinator) {
   EXPECT_EQ(reconnects_, 1);
 }
 
+// A message read after a stall counted as heard then, though it may have come
+// as the stall began: with both just under the bound a unit was started forty
+// seconds after the coordinator had last been there, and ran a second time
+// elsewhere.
+TEST_F(StartBoundTest, WhatWaitedThroughAShortStallIsAsOldAsTheStall) {
+  Join();
+  GrantLeases({1, 2, 3});
+  TakeStarts();
+  now_ += milliseconds(15'000);
+  session_.OnMessage(now_, BeatAck{1});
+  Tick();
+  EXPECT_EQ(reconnects_, 0);
+  Advance(milliseconds(4'999));
+  session_.OnPoolEvent(now_, PoolResult{MakeEnd(1)});
+  Tick();
+  EXPECT_THAT(TakeStarts(), ElementsAre(TokenOf(3)));
+  // The same again, and two milliseconds more.
+  GrantLeases({4});
+  now_ += milliseconds(15'000);
+  session_.OnMessage(now_, BeatAck{1});
+  Tick();
+  Advance(milliseconds(5'001));
+  session_.OnPoolEvent(now_, PoolResult{MakeEnd(2)});
+  Tick();
+  EXPECT_THAT(TakeStarts(), IsEmpty());
+}
+
+TEST_F(StartBoundTest, AWelcomeThatWaitedThroughAStallIsAsOldAsTheStall) {
+  Join();
+  GrantLeases({1, 2, 3});
+  TakeStarts();
+  AdvanceHearing(seconds(2));
+  Hear(Rehello{});
+  now_ += seconds(20);
+  session_.OnMessage(now_, MakeWelcome(SessionId{8}));
+  session_.OnPoolEvent(now_, PoolResult{MakeEnd(1)});
+  Tick();
+  EXPECT_THAT(TakeStarts(), IsEmpty());
+  Take<Hello>();
+  JoinAgain(MakeWelcome(SessionId{9}));
+  EXPECT_THAT(TakeStarts(), ElementsAre(TokenOf(3)));
+}
+
 // ---- what is not of the protocol -------------------------------------------
 
 TEST_F(SessionTest, BytesThatAreNoMessageBeginAnotherSession) {
