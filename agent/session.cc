@@ -100,12 +100,12 @@ void AgentSession::OnMessage(Instant now, Message message) {
       for (const Token ended : outbox_.Acknowledge(ack->through)) {
         held_.Settle(ended);
       }
-      unanswered_since_.reset();
+      OnAnswer(now);
     }
   } else if (auto* output = std::get_if<OutputAck>(&message)) {
     if (current(*output)) {
       outbox_.AcknowledgeOutput(output->through);
-      unanswered_since_.reset();
+      OnAnswer(now);
     }
   }
   // BeatAck has said what it says by coming; other messages are not for
@@ -289,6 +289,12 @@ void AgentSession::OnRunOver(const RunOver& over) {
     return entry.first.first == over.run;
   });
   effects_->ToPool(PoolRunOver{.run = over.run});
+}
+
+void AgentSession::OnAnswer(Instant now) {
+  // What is still on its way has an answer of its own to come.
+  unanswered_since_ =
+      outbox_.unanswered() ? std::optional<Instant>(now) : std::nullopt;
 }
 
 void AgentSession::OnPoolEvent(Instant now, PoolEvent event) {

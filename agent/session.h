@@ -117,6 +117,8 @@ class AgentSession {
   void OnStop(const Stop& stop);
   void OnRunOver(const RunOver& over);
   void OnResult(ResultItem item);
+  // Results or output were acknowledged.
+  void OnAnswer(Instant now);
 
   // Notes that time passed without a turn of the loop: our own stall is not
   // the coordinator's.

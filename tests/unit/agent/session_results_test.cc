@@ -160,6 +160,24 @@ TEST_F(SessionTest, OwnStandingStillIsNotALateAnswer) {
   EXPECT_EQ(reconnects_, 1);
 }
 
+// The answer to the first message stopped the wait for the second's: lost, it
+// was sent again only after the next result, however long that took.
+TEST_F(SessionTest, TheAnswerToOneMessageIsNotThatToTheNext) {
+  Join();
+  GrantLeases({1, 2, 3, 4});
+  Happen(PoolResult{MakeAttempt(1)});
+  Advance(AgentSession::kBatchDelay);
+  Happen(PoolResult{MakeAttempt(2)});
+  Advance(AgentSession::kBatchDelay);
+  ASSERT_THAT(Take<Results>(), SizeIs(2));
+  AdvanceHearing(seconds(1));
+  Hear(ResultAck{kSession, 1});
+  AdvanceHearing(milliseconds(9'900));
+  EXPECT_EQ(reconnects_, 0);
+  AdvanceHearing(milliseconds(200));
+  EXPECT_EQ(reconnects_, 1);
+}
+
 TEST_F(SessionTest, AResultAfterItsUnitsEndIsNotSent) {
   Join();
   GrantLeases({1});
