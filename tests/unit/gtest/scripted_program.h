@@ -7,6 +7,7 @@
 #ifndef PACELINE_TESTS_UNIT_GTEST_SCRIPTED_PROGRAM_H_
 #define PACELINE_TESTS_UNIT_GTEST_SCRIPTED_PROGRAM_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
