@@ -47,7 +47,7 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
 void WorkerPool::OnLeaving(const Worker& worker, const WorkerLeaving& message) {
   for (const ExtraResult& extra : message.extras) {
     EmitNote(worker.key.run, absl::StrCat(worker.suite->name, ": ", extra.name,
-                                        ": ", extra.result.message));
+                                          ": ", extra.result.message));
   }
 }
 

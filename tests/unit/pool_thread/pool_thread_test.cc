@@ -276,10 +276,10 @@ TEST_F(PoolThreadTest, ATestOverItsTimeFinishesWhatItDoesAtSigterm) {
 TEST_F(PoolThreadTest, WhatATestHidesIsEndedBeforeTheNextTest) {
   Begin();
   const std::string pid = scratch_.path() + "/pid";
-  AwaitEnd(Start(
-      {absl::StrCat("env -i setsid sleep 1000 >/dev/null 2>&1 & echo $! > ",
-                    pid),
-       absl::StrCat("! kill -0 $(cat ", pid, ")")}));
+  AwaitEnd(
+      Start({absl::StrCat(
+                 "env -i setsid sleep 1000 >/dev/null 2>&1 & echo $! > ", pid),
+             absl::StrCat("! kill -0 $(cat ", pid, ")")}));
   ASSERT_THAT(results_, SizeIs(2));
   EXPECT_EQ(results_[1].outcome, Outcome::kPassed) << results_[1].output.head;
 }
