@@ -86,8 +86,8 @@ TEST_F(PoolFaultsTest, WhatPassesInAWorkerThatIsBeingEndedIsNotRunAgain) {
   Run(worker(1), 2);
   WorkerUnitFinished end;
   end.request = Request(worker(1));
-  end.extras = {
-      {"suite0: environment", TestResult{.outcome = Outcome::kFailed}}};
+  end.extras.emplace_back().name = "suite0: environment";
+  end.extras.back().result.outcome = Outcome::kFailed;
   Say(worker(1), end);
   Exited(worker(1), SIGTERM);
   ExpectOutcomes({Outcome::kTimedOut, Outcome::kPassed, Outcome::kPassed});
