@@ -50,8 +50,13 @@ Ledger::Decision Ledger::Attempted(TestIndex test, const TestResult& result) {
   Entry& entry = entries_[Value(test)];
   const bool leaked = result.leaked && policy_.fail_on_leak;
   if (IsGood(result.outcome) && !leaked) {
-    return Final(test,
-                 entry.bad > 0 ? Verdict::kFlaky : ToVerdict(result.outcome));
+    if (entry.bad == 0) {
+      return Final(test, ToVerdict(result.outcome));
+    }
+    // A skip says nothing of what went wrong before it.
+    return Final(test, result.outcome == Outcome::kSkipped
+                           ? ToVerdict(static_cast<Outcome>(entry.last_bad))
+                           : Verdict::kFlaky);
   }
   const Outcome outcome =
       IsGood(result.outcome) ? Outcome::kFailed : result.outcome;
