@@ -76,6 +76,13 @@ bool UnitQueue::Trim(Scope& scope) {
   return false;
 }
 
+double UnitQueue::LengthOf(const Scope& scope, double mean) const {
+  // Tests that need not stay together are as long as one of them.
+  return suites_[scope.suite].scopes_share_setup
+             ? mean * static_cast<double>(scope.tests.size() - scope.head)
+             : mean;
+}
+
 void UnitQueue::Rekey(std::uint32_t index) {
   Scope& scope = scopes_[index];
   Suite& suite = suites_[scope.suite];
@@ -83,10 +90,7 @@ void UnitQueue::Rekey(std::uint32_t index) {
   if (Trim(scope) && suite.open_scope != index) {
     const std::optional<double> mean = scope.mean.get();
     const bool by_length = mean.has_value() && !options_.keep_order;
-    key = ScopeKey{by_length ? 1 : 0,
-                   by_length ? -*mean * static_cast<double>(scope.tests.size() -
-                                                            scope.head)
-                             : 0.0,
+    key = ScopeKey{by_length ? 1 : 0, by_length ? -LengthOf(scope, *mean) : 0.0,
                    scope.tests[scope.head], index};
   }
   if (key != scope.key) {
@@ -321,22 +325,38 @@ void UnitQueue::TakeOutOfFront(TestIndex index) {
 }
 
 void UnitQueue::PutBack(const std::vector<TestIndex>& tests) {
-  // From the last to the first, so that each goes before the one after it.
-  for (auto it = tests.rbegin(); it != tests.rend(); ++it) {
-    Test& test = tests_[Value(*it)];
-    if (test.waiting) {
-      continue;
+  for (std::size_t i = 0; i < tests.size();) {
+    const std::uint32_t scope = tests_[Value(tests[i])].scope;
+    std::vector<std::uint32_t> block;
+    for (; i < tests.size() && tests_[Value(tests[i])].scope == scope; ++i) {
+      Test& test = tests_[Value(tests[i])];
+      if (!test.waiting) {
+        test.waiting = 1;
+        ++waiting_;
+        block.push_back(Value(tests[i]));
+      }
     }
-    test.waiting = 1;
-    ++waiting_;
-    Scope& scope = scopes_[test.scope];
-    if (scope.head > 0) {
-      scope.tests[--scope.head] = Value(*it);
-    } else {
-      scope.tests.insert(scope.tests.begin(), Value(*it));
+    if (!block.empty()) {
+      Insert(scopes_[scope], std::move(block));
+      Rekey(scope);
     }
-    Rekey(test.scope);
   }
+}
+
+void UnitQueue::Insert(Scope& scope, std::vector<std::uint32_t> block) {
+  std::sort(block.begin(), block.end());
+  // What is before the head is of no use any more.
+  if (scope.head < block.size()) {
+    scope.tests.insert(scope.tests.begin(), block.size() - scope.head, 0);
+    scope.head = static_cast<std::uint32_t>(block.size());
+  }
+  scope.head -= static_cast<std::uint32_t>(block.size());
+  const auto first =
+      scope.tests.begin() + static_cast<std::ptrdiff_t>(scope.head);
+  const auto rest = std::copy(block.begin(), block.end(), first);
+  // Later units may have come back before it.
+  std::inplace_merge(first, rest,
+                     std::lower_bound(rest, scope.tests.end(), block.back()));
 }
 
 void UnitQueue::PutFront(std::vector<TestIndex> tests,

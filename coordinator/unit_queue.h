@@ -139,6 +139,10 @@ class UnitQueue {
   std::uint32_t ScopeOf(SuiteIndex suite, absl::string_view name);
   // Drops removed tests from the head; false if none is left.
   bool Trim(Scope& scope);
+  // What of `scope` runs on one worker one after the other, in seconds.
+  double LengthOf(const Scope& scope, double mean) const;
+  // Puts tests that were taken back in their places.
+  static void Insert(Scope& scope, std::vector<std::uint32_t> block);
   void Rekey(std::uint32_t scope);
   void RekeySuite(std::uint32_t suite);
   std::optional<double> PredictSeconds(const Scope& scope) const;
