@@ -243,10 +243,10 @@ TEST_F(CtestWorkerTest, ATestHasTimeToPutThingsAwayAfterSigterm) {
     // As the warden does: to all below the worker.
     SignalTree(getpid(), SIGTERM, /*including_root=*/false);
   };
-  const TestResult& result = RunOne(ScriptWatchedFor(
-      "ready",
-      "trap 'echo put away; exit 0' TERM; echo ready; sleep 600 & "
-      "wait"));
+  const TestResult& result =
+      RunOne(ScriptWatchedFor("ready",
+                              "trap 'echo put away; exit 0' TERM; echo ready; "
+                              "sleep 600 > /dev/null 2>&1 & wait"));
   EXPECT_EQ(result.outcome, Outcome::kKilled);
   EXPECT_EQ(result.output.head, "ready\nput away\n");
 }
