@@ -166,6 +166,9 @@ void RunClient::SendParts(Instant now) {
 
 void RunClient::Handle(Instant now, const PartKept& kept) {
   submission_.OnKept(kept.part);
+  if (phase_ != Phase::kRunning) {
+    return;  // late; what is asked for again now is the attachment
+  }
   ask_again_at_.reset();
   if (submission_.unanswered()) {
     ask_again_at_ = now + options_.ask_again;
@@ -175,7 +178,9 @@ void RunClient::Handle(Instant now, const PartKept& kept) {
 
 void RunClient::Handle(Instant, const SubmitKept&) {
   submission_.OnCompleteKept();
-  ask_again_at_.reset();
+  if (phase_ == Phase::kRunning) {
+    ask_again_at_.reset();
+  }
 }
 
 // ---- events -----------------------------------------------------------------

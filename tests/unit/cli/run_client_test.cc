@@ -321,6 +321,19 @@ TEST_F(RunClientTest, ResumesItsPartsWhereTheCoordinatorHasThem) {
   EXPECT_EQ(parts[0].part, 3u);
 }
 
+// They forgot when to ask again, and the client looked at what was not there.
+TEST_F(RunClientTest, ALateAcknowledgementDoesNotStopItFromAttaching) {
+  RunClient& client = MakeRunning(2);
+  client.OnMessage(clock_.Now(), Rehello{});
+  client.OnMessage(clock_.Now(), Welcome());
+  EXPECT_THAT(world_.Take<Attach>(), SizeIs(1));
+  client.OnMessage(clock_.Now(), PartKept{kRun, 1});
+  client.OnMessage(clock_.Now(), SubmitKept{kRun});
+  ASSERT_TRUE(client.next_deadline().has_value());
+  Tick(seconds(3));
+  EXPECT_THAT(world_.Take<Attach>(), SizeIs(1));
+}
+
 TEST_F(RunClientTest, ARunThatTheCoordinatorForgotIsOver) {
   RunClient& client = MakeRunning(1);
   client.OnMessage(clock_.Now(), Rehello{});
