@@ -102,14 +102,15 @@ class Tests {
     return names;
   }
   // `name`, which runs, ends with this verdict.
-  void End(const std::string& name, Verdict verdict = Verdict::kPassed) {
+  // By value: a test may name what stands in `running_` itself.
+  void End(std::string name, Verdict verdict = Verdict::kPassed) {
     EXPECT_EQ(running_.erase(name), 1U) << name << " does not run";
     Settle(name, verdict);
     graph_.Release(tests_.at(name), /*again=*/false);
     SettleUnrunnable();
   }
   // `name`, which runs, is to run once more.
-  void Again(const std::string& name) {
+  void Again(std::string name) {
     EXPECT_EQ(running_.erase(name), 1U);
     graph_.Release(tests_.at(name), /*again=*/true);
   }
