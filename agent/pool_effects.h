@@ -1,6 +1,6 @@
 // What WorkerPool does to the world, as an interface.
 //
-// The real one is PoolThread's (agent/pool_thread.cc), over a warden and
+// The real one is PoolThread's (agent/pool_shell.h), over a warden and
 // sockets; tests record. Except where a value is returned, a call only begins
 // something: its end comes back as an event of WorkerPool.
 

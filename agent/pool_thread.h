@@ -1,10 +1,9 @@
-// The pool thread: the shell around WorkerPool (agent/worker_pool.h).
+// The pool thread of an agent, as the session thread sees it.
 //
 // Owns the processes of an agent and everything about them that blocks: the
 // warden's socket, the workers' sockets and output pipes, /proc, the units'
 // temporary directories. It talks to the session thread through two queues
-// only, and runs no ZeroMQ. What happens to a unit is decided in WorkerPool;
-// nothing is decided here.
+// only, and runs no ZeroMQ. What it does is in PoolShell (agent/pool_shell.h).
 
 #ifndef PACELINE_AGENT_POOL_THREAD_H_
 #define PACELINE_AGENT_POOL_THREAD_H_

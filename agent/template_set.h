@@ -6,7 +6,7 @@
 // says hello as a template, or after all does not. WorkerPool knows nothing of
 // this; it asks for workers and hears of their ends.
 //
-// Pure state: no processes, no clock. The shell is PoolThread.
+// Pure state: no processes, no clock. The shell is PoolShell.
 
 #ifndef PACELINE_AGENT_TEMPLATE_SET_H_
 #define PACELINE_AGENT_TEMPLATE_SET_H_
