@@ -9,7 +9,7 @@ agent's business.
 import os
 import resource
 import select
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from . import frames
 
@@ -66,6 +66,8 @@ class HealthReader:
 
     def __init__(self) -> None:
         self._status = _open_high("/status", os.O_RDONLY)
+        self._peak: Optional[int] = None
+        self._peak_identity = (-1, -1)
         self._peak_is_reset = False
         self._count = self._choose_count()
         self._reset_peak()
@@ -75,6 +77,9 @@ class HealthReader:
         if self._status is not None:
             os.close(self._status)
         self._status = None
+        if self._is_peak(self._peak):
+            os.close(self._peak)
+        self._peak = None
 
     def read(self) -> Dict[str, int]:
         """The reading now; a peak counts from the reading before."""
@@ -92,7 +97,8 @@ class HealthReader:
             reading["threads"] = threads
         count = self._count(status)
         if count is not None:
-            reading["open_fds"] = count - (self._status is not None)
+            own = (self._status is not None) + (self._peak is not None)
+            reading["open_fds"] = count - own
         self._reset_peak()
         return reading
 
@@ -119,19 +125,27 @@ class HealthReader:
         return b""
 
     def _reset_peak(self) -> None:
-        # Opened anew each time: a descriptor that is kept to be written to
-        # could have become a file of a test's.
+        if not self._is_peak(self._peak):
+            self._peak = _open_high("/clear_refs", os.O_WRONLY)
+            if self._peak is not None:
+                self._peak_identity = _identity_of(os.fstat(self._peak))
         try:
-            descriptor = os.open(
-                _SELF + "/clear_refs", os.O_WRONLY | os.O_CLOEXEC
-            )
-            try:
-                os.write(descriptor, b"5")
-            finally:
-                os.close(descriptor)
+            os.write(self._peak, b"5")
             self._peak_is_reset = True
-        except OSError:
+        except (OSError, TypeError):
             self._peak_is_reset = False
+
+    def _is_peak(self, descriptor: Optional[int]) -> bool:
+        """A descriptor that is kept to be written to may have been closed by a
+        test, and be a file of its own by now."""
+        try:
+            return _identity_of(os.fstat(descriptor)) == self._peak_identity
+        except (OSError, TypeError):
+            return False
+
+
+def _identity_of(status: os.stat_result) -> Tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _open_high(name: str, flags: int) -> Optional[int]:
