@@ -160,14 +160,12 @@ class Collecting:
         config.option.pyargs = pyargs and paths is self._targets
         failed = session.testsfailed
         error = ""
-        session.remember_hooks(False)
         try:
             config.hook.pytest_collection(session=session)
         except KeyboardInterrupt:
             error = "KeyboardInterrupt"
         except BaseException as exception:
             error = pytest_results.describe_exception(session, exception)
-        session.remember_hooks(True)
         config.option.pyargs = pyargs
         config.args = self._targets
         # Failed collectors count as failures, which nobody here acts on.

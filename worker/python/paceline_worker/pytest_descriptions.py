@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
+from .pytest_speed import code_of_plain
+
 # Marks that say how a test is made, not what it is.
 _NO_LABELS = frozenset(["parametrize", "usefixtures"])
 
@@ -89,10 +91,10 @@ class Descriptions:
                         function: Any) -> Optional[Tuple[str, int]]:
         """The same without pytest's long way to it, for what is a plain
         function in the file that it was collected from."""
-        code = getattr(function, "__code__", None)
-        if code is None or hasattr(function, "__wrapped__"):
-            return None
-        if type(item).reportinfo is not self._plain_reportinfo:
+        code = code_of_plain(function)
+        if code is None or type(item).reportinfo is not (
+            self._plain_reportinfo
+        ):
             return None
         file = code.co_filename
         known = self._files.get(file)

@@ -155,6 +155,7 @@ class WorkerSession:
             self.session, bool(options.get("collect_all"))
         )
         self._placeholder = pytest_hooks.make_placeholder(self.session)
+        self._places = pytest_speed.Places()
 
     def _start(self) -> None:
         import _pytest.main
@@ -243,6 +244,7 @@ class WorkerSession:
             item._report_sections.clear()  # of an earlier attempt
             item.user_properties.clear()
         try:
+            self._places.give(item)
             self.config.hook.pytest_runtest_protocol(
                 item=item, nextitem=following or self._placeholder
             )

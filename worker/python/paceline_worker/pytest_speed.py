@@ -40,23 +40,75 @@ def _look_first(stream: Any) -> None:
     stream.snap = look_first
 
 
-class HookProxies:
-    """Remembers the hooks of a folder while nothing is collected.
+def code_of_plain(function: Any) -> Any:
+    """The code of what is a plain function or method in the file that it was
+    collected from; None of all that pytest looks behind for its place."""
+    code = getattr(function, "__code__", None)
+    if code is None or any(hasattr(function, name) for name in _POINTERS):
+        return None
+    return code
 
-    A mixin for pytest's Session. A conftest file is only ever loaded by
-    collecting, so nothing is remembered from one collection to the next.
+
+_POINTERS = (
+    "__wrapped__",
+    "__pytest_wrapped__",
+    "place_as",
+    "compat_co_firstlineno",
+)
+
+
+class Places:
+    """Gives items their `location` without pytest's long way to it.
+
+    Only to plain functions of pytest's own kind of item, and the path is what
+    pytest has found for the first item of the file.
+    """
+
+    def __init__(self) -> None:
+        import pytest
+
+        self._reportinfo = pytest.Function.reportinfo
+        self._location = pytest.Function.location
+        self._files: Dict[str, str] = {}
+
+    def give(self, item: Any) -> None:
+        kind = type(item)
+        if getattr(kind, "reportinfo", None) is not self._reportinfo or (
+            kind.location is not self._location or "location" in item.__dict__
+        ):
+            return
+        code = code_of_plain(item.obj)
+        if code is None:
+            return
+        file = self._files.get(code.co_filename)
+        if file is None:
+            self._files[code.co_filename] = item.location[0]
+            return
+        item.__dict__["location"] = (
+            file,
+            code.co_firstlineno - 1,
+            item.getmodpath(),
+        )
+
+
+class HookProxies:
+    """Remembers the hooks of a folder until a conftest file is loaded.
+
+    A mixin for pytest's Session.
     """
 
     _proxies: Dict[int, Tuple[Any, Any]] = {}
-    _is_collecting = True
-
-    def remember_hooks(self, yes: bool) -> None:
-        self._proxies = {}
-        self._is_collecting = not yes
+    _conftest_count = -1
 
     def gethookproxy(self, fspath: Any) -> Any:
-        if self._is_collecting:
+        known_conftests = getattr(
+            self.config.pluginmanager, "_conftest_plugins", None
+        )
+        if known_conftests is None:
             return super().gethookproxy(fspath)
+        if len(known_conftests) != self._conftest_count:
+            self._proxies = {}
+            self._conftest_count = len(known_conftests)
         # By the object, which the nodes of a module share: comparing paths
         # takes as long as looking the hooks up.
         known = self._proxies.get(id(fspath))
