@@ -183,6 +183,10 @@ void AddPython(RunFlags* flags, OptionSet& set) {
            .kind = SettingKind::kSwitch,
            .help = "pytest: run nothing before all is collected",
            .take = TakeSwitch(&python.collect_first)});
+  set.Add({.key = "no-collection-cache",
+           .kind = SettingKind::kSwitch,
+           .help = "pytest: collect, whatever is known from an earlier run",
+           .take = TakeSwitch(&python.no_collection_cache)});
 }
 
 void AddPlace(RunFlags* flags, OptionSet& set) {

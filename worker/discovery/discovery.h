@@ -59,6 +59,8 @@ struct PythonOptions {
   // module, class, test or auto.
   std::string unit = "auto";
   bool collect_first = false;
+  // Collect, whatever is known from an earlier run.
+  bool no_collection_cache = false;
 };
 
 // One thing the user asked to run.

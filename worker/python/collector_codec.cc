@@ -25,6 +25,7 @@ auto WorkerKeys(M& m) {
               Required("unit", m.unit, kShortWord),
               Defaulted("collect_first", m.collect_first, kSwitch),
               Defaulted("keep", m.keep, kSwitch),
+              Defaulted("kept", m.kept, kSwitch),
               Optional("max_fail", m.max_fail, kNumber));
 }
 

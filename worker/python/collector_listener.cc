@@ -13,9 +13,11 @@ namespace {
 
 // Plugins write reports and combine data then.
 constexpr Duration kFinishPatience = std::chrono::minutes(2);
-// How a worker names a test that it cannot find. The collector then collects
-// first from the next run on, so it hears of it in any case.
+// How a worker names a test that it cannot find, and one that only it has found.
+// The collector then collects otherwise in the next run, so it hears of them in
+// any case.
 constexpr absl::string_view kNotFound = "discovery has found this test";
+constexpr absl::string_view kNotExpected = "the worker has found ";
 
 }  // namespace
 
@@ -47,7 +49,8 @@ void CollectorListener::Tell(HeardResult result) {
   const bool bad = !IsGood(result.outcome);
   const bool wanted = all_ || also_.contains(result.test) ||
                       (!none_ && (bad || !result.report.empty())) ||
-                      absl::StartsWith(result.message, kNotFound);
+                      absl::StartsWith(result.message, kNotFound) ||
+                      absl::StartsWith(result.message, kNotExpected);
   if (!wanted) {
     return;
   }

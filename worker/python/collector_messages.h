@@ -34,6 +34,8 @@ struct CollectRequest {
   bool collect_first = false;
   // A run follows, and results with it.
   bool keep = false;
+  // What an earlier run has found may be taken.
+  bool kept = false;
   std::uint32_t max_fail = 0;
 
   friend bool operator==(const CollectRequest&,

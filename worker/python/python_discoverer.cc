@@ -112,6 +112,7 @@ class Collection {
     request.unit = options_.python.unit;
     request.collect_first = options_.python.collect_first;
     request.keep = options_.keep_listeners;
+    request.kept = !options_.python.no_collection_cache;
     process_->Send(std::move(request));
   }
 
@@ -230,7 +231,7 @@ std::vector<std::string> PythonDiscoverer::own_keys() const {
   std::vector<std::string> keys = {"python"};
   if (runner_ == "pytest") {
     keys.insert(keys.end(), {"pytest-arg", "keyword", "markers", "durations",
-                             "unit", "collect-first"});
+                             "unit", "collect-first", "no-collection-cache"});
   }
   return keys;
 }

@@ -31,6 +31,8 @@ class Request:
         self.collect_first: bool = bool(message.get("collect_first", False))
         # Whether a run follows; if not, nothing is left behind.
         self.keep: bool = bool(message.get("keep", True))
+        # Whether what an earlier run has found may be taken.
+        self.kept: bool = bool(message.get("kept", False))
         self.max_fail: int = int(message.get("max_fail", 0))
 
 
@@ -47,6 +49,8 @@ class Client:
         self._last_sent = time.monotonic()
         self.tests = 0
         self.errors = 0
+        # What was handed over, for who wants to keep it.
+        self.handed_over: List[Dict[str, Any]] = []
 
     def request(self) -> Request:
         message = self.receive()
@@ -74,6 +78,16 @@ class Client:
             batch = tests[start : start + _MAX_BATCH]
             self._send({"type": "tests", "tests": batch})
         self.tests += len(tests)
+        self.handed_over += tests
+        self.drain()
+
+    def send_kept(self, frame: bytes) -> None:
+        """Hands over a frame of tests that was packed before."""
+        self._last_sent = time.monotonic()
+        try:
+            self._channel.send_packed(frame)
+        except frames.ChannelClosed as error:
+            raise ClientGone() from error
         self.drain()
 
     def show_life(self) -> None:

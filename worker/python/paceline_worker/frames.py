@@ -137,6 +137,11 @@ class Channel:
         self._out += pack(message)
         self.flush()
 
+    def send_packed(self, frame: bytes) -> None:
+        """Sends what is queued, and a frame that `pack` has made."""
+        self._out += frame
+        self.flush()
+
     def flush(self) -> None:
         if not self._out or not self.is_ours:
             return

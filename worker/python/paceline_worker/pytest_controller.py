@@ -9,7 +9,7 @@ It does not decide verdicts; the client has them already.
 """
 
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from . import pytest_reports
 from .collecting import Client
@@ -36,8 +36,10 @@ _CONTENT = (
     "pytest_mock.",
     "paceline_worker.",
 )
-# How a worker says that a module's tests have other ids when it is alone.
+# How a worker says that a module's tests have other ids when it is alone, and
+# how it begins to say so of anything that it finds otherwise.
 _NOT_COLLECTED = "discovery has found this test, but the worker did not find it"
+_DIFFERENCE = ("discovery has found this test, ", "the worker has found ")
 _OPTIONS_THAT_NEED_ALL = (
     "xmlpath",
     "durations",
@@ -73,15 +75,22 @@ def known_to_have_failed(config: Any) -> List[str]:
 class Controller:
     """Feeds the plugins of a session until the client has no more results."""
 
-    def __init__(self, session: Any, client: Client, look: XdistLook) -> None:
+    def __init__(
+        self, session: Any, client: Client, look: XdistLook,
+        entries: Optional[Callable[[], Iterator[Dict[str, Any]]]] = None,
+    ) -> None:
+        """`entries` gives the tests where the session has not collected."""
         self._session = session
         self._config = session.config
         self._client = client
         self._look = look
+        self._entries = entries
         self._locations: Optional[Dict[str, Any]] = None
         self.interrupted = False
         # Names of tests that their worker did not find when it collected.
         self.not_collected: List[str] = []
+        # Names of tests that discovery and workers do not agree on.
+        self.differences: List[str] = []
 
     def run(self) -> None:
         while True:
@@ -98,8 +107,11 @@ class Controller:
                 return
 
     def _result(self, result: Dict[str, Any]) -> None:
-        if str(result.get("message", "")).startswith(_NOT_COLLECTED):
+        message = str(result.get("message", ""))
+        if message.startswith(_NOT_COLLECTED):
             self.not_collected.append(str(result.get("name")))
+        if message.startswith(_DIFFERENCE):
+            self.differences.append(str(result.get("name")))
         nodeid, location = self._find(str(result.get("name", "")))
         node = self._look.node(str(result.get("worker") or "gw0"))
         hook = self._config.hook
@@ -161,10 +173,20 @@ class Controller:
         """The node id and location of the test called `name`."""
         if self._locations is None:
             self._locations = {i.nodeid: i for i in self._session.items}
+            for entry in self._entries() if self._entries else ():
+                self._locations[entry["name"]] = _location_of(entry)
         nodeid = name
         if name not in self._locations:
             nodeid = name.rpartition(" #")[0]
-        item = self._locations.get(nodeid)
-        if item is None:
+        known = self._locations.get(nodeid)
+        if known is None:
             return name, (name.partition("::")[0], None, name)
-        return nodeid, item.location
+        # An item's place takes time to find.
+        return nodeid, known if isinstance(known, tuple) else known.location
+
+
+def _location_of(entry: Dict[str, Any]) -> pytest_reports.Location:
+    """What pytest has as an item's location."""
+    within = str(entry["name"]).partition("::")[2].replace("::", ".")
+    line = entry.get("line")
+    return str(entry.get("file", "")), line - 1 if line else None, within

@@ -33,6 +33,8 @@ class Flow:
         self.held_because = why_first or self._hooks.why_whole_list()
         # Whether a target names a part of a module.
         self._parts_named = any("::" in str(a) for a in session.config.args)
+        # Whether a conftest file has left tests out.
+        self._left_out = False
         self._module: Any = None
         self._pending: List[Any] = []
         # The scopes that other modules may add to, in the order seen.
@@ -84,6 +86,8 @@ class Flow:
             if why:
                 self.held_because = why
                 return
+            if state is not None and len(selected) != len(items):
+                self._left_out = True
             self._hand_over(selected, self._module_of_all(items))
         finally:
             if state is not None:
@@ -118,6 +122,14 @@ class Flow:
     def has(self, name: str) -> bool:
         """Whether `name` was handed over."""
         return name in self._names
+
+    def can_be_kept(self) -> bool:
+        """Whether workers would notice if a test that was handed over were not
+        there any more, or another were.
+
+        They see the modules that they are given, and those as a whole.
+        """
+        return not (self.held_because or self._parts_named or self._left_out)
 
     def note(self) -> str:
         return self._scopes.note()

@@ -172,10 +172,8 @@ class ItemHooks:
         self._known_count = len(implementations)
         known, foreign = [], []
         for implementation in implementations:
-            module = getattr(implementation.function, "__module__", "") or ""
-            (known if module.startswith(_ONE_BY_ONE) else foreign).append(
-                implementation
-            )
+            is_known = from_known_plugin(implementation)
+            (known if is_known else foreign).append(implementation)
         manager = self._config.pluginmanager
         self._foreign = foreign
         self._unsorted = manager.subset_hook_caller(
@@ -208,6 +206,13 @@ class ItemState:
             item.keywords._markers.clear()
             item.keywords._markers.update(keywords)
             item._nodeid = nodeid
+
+
+def from_known_plugin(implementation: Any) -> bool:
+    """Whether a hook's implementation is pytest's, ours, or of a plugin that
+    looks at items one by one."""
+    module = getattr(implementation.function, "__module__", "") or ""
+    return module.startswith(_ONE_BY_ONE)
 
 
 def _tell_nobody(**_arguments: Any) -> None:

@@ -10,13 +10,15 @@ from typing import Any, List, Optional
 
 import pytest
 
-from . import pytest_collect, pytest_controller, pytest_memory
+from . import pytest_collect, pytest_controller, pytest_kept
+from . import pytest_memory
 from .collecting import Client, ClientGone, Request
 from .pytest_flow import Flow
 from .pytest_terminal import Terminal
 from .pytest_xdist_look import XdistLook
 
 _MAX_BROKEN_FOLDERS = 20
+_MAX_NAMED = 5
 
 
 class CollectorPlugin:
@@ -29,12 +31,17 @@ class CollectorPlugin:
         self._flow: Any = None
         self._terminal: Any = None
         self._memory: Any = None
+        # What is known of this suite from an earlier run, or None.
+        self._kept: Any = None
+        self._was_kept = False
         self._reports = "none"
         self._collection_closed = False
         self._failed_before = 0
         self._bad_at_end = False
         self._debug = False
         self._broken_folder: Optional[Path] = None
+        # Tests for which what was kept is not so.
+        self._out_of_date: List[str] = []
         self.client_gone = False
         self.started = False
         self.finished = False
@@ -49,6 +56,13 @@ class CollectorPlugin:
         that is too low; the tests' own failures are not ours to tell."""
         if self.internal_error:
             return self.internal_error
+        if self._out_of_date:
+            shown = ", ".join(self._out_of_date[:_MAX_NAMED])
+            return (
+                "these tests were known from an earlier run, and depend on more"
+                f" than files, plugins and environment: {shown}. They are not"
+                " kept any more: run again, or with --no-collection-cache."
+            )
         if self._bad_at_end:
             return "a plugin failed pytest's session after its tests had run"
         return ""
@@ -92,6 +106,14 @@ class CollectorPlugin:
         )
         self._reports = pytest_controller.reports_needed(config)
         self._send_suite(session)
+        if self._may_be_kept():
+            self._kept = pytest_kept.KeptCollection(
+                config, self._request, self._start_path
+            )
+            if self._kept.load():
+                self._hand_over_kept(session)
+                return True
+        ended_early = True
         try:
             self._collect(session)
         except pytest.UsageError as error:
@@ -104,10 +126,34 @@ class CollectorPlugin:
             self.client_gone = True
             raise
         else:
-            self._compare(session)
+            ended_early = self._compare(session)
         self.close_collection("")
+        if self._kept is not None and not ended_early:
+            if self._client.errors == 0 and self._flow.can_be_kept():
+                self._kept.keep(session, self._client.handed_over)
         self._failed_before = session.testsfailed
         return True
+
+    def _may_be_kept(self) -> bool:
+        return (
+            self._request.keep
+            and self._request.kept
+            and not self._flow.held_because
+            # Their plugins may want to hear of what was collected.
+            and self._reports != "all"
+        )
+
+    def _hand_over_kept(self, session: Any) -> None:
+        """Does as a controller of pytest-xdist does, which collects nothing."""
+        self._was_kept = True
+        session.items = []
+        session.testscollected = self._kept.tests
+        try:
+            self._kept.hand_over(self._client)
+        except ClientGone:
+            self.client_gone = True
+            raise
+        self.close_collection("")
 
     def _collect(self, session: Any) -> None:
         """Collects, without the folders whose conftest cannot be imported.
@@ -159,12 +205,13 @@ class CollectorPlugin:
         """
         if self._collection_closed:
             return False
-        self._collection_closed = True
         if error:
             self._client.error(" ".join(self._request.targets), error)
         if self._flow is not None and self._flow.note():
             self._client.note(self._flow.note())
-        self._client.collected(self._reports, self._also())
+        also = [] if error else self._also()
+        self._collection_closed = True
+        self._client.collected(self._reports, also)
         return True
 
     # In place of running tests.
@@ -172,14 +219,18 @@ class CollectorPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         controller = pytest_controller.Controller(
-            session, self._client, self._look
+            session, self._client, self._look,
+            self._kept.entries if self._was_kept else None,
         )
         try:
             controller.run()
         except ClientGone:
             self.client_gone = True
             raise pytest.exit.Exception("the client is gone") from None
-        if controller.not_collected:
+        if controller.differences and self._was_kept:
+            self._kept.forget()
+            self._out_of_date = controller.differences
+        elif controller.not_collected:
             self._memory.collect_first_from_now_on()
         self._failed_before = session.testsfailed
         self._terminal.keep_summaries()
@@ -200,13 +251,18 @@ class CollectorPlugin:
         if self._reports != "bad" or self._flow is None:
             return []
         names = pytest_controller.known_to_have_failed(self._config)
+        if names and self._was_kept:
+            known = {entry["name"] for entry in self._kept.entries()}
+            return [name for name in names if name in known]
         return [name for name in names if self._flow.has(name)]
 
-    def _compare(self, session: Any) -> None:
+    def _compare(self, session: Any) -> bool:
+        """Returns whether the whole list differs from its parts."""
         difference = self._flow.end(session)
         if difference:
             self._memory.collect_first_from_now_on()
             self._client.error(" ".join(self._request.targets), difference)
+        return bool(difference)
 
     def _send_suite(self, session: Any) -> None:
         config = session.config
