@@ -6,13 +6,13 @@ they say. It has no pool, no limits and no retries: a test asks for each step.
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -187,10 +187,7 @@ class FakeWorker:
             status = self.process.wait(PATIENCE)
         else:
             status = None
-            deadline = time.monotonic() + PATIENCE
-            while _is_alive(self.pid):
-                assert time.monotonic() < deadline, "the worker stays"
-                time.sleep(0.005)
+            assert _ends(self.pid), "the worker stays"
         self.raw_output = _read_all(self._output)
         self._output = -1
         return status
@@ -201,12 +198,16 @@ class FakeWorker:
             self.process.wait()
 
 
-def _is_alive(pid: int) -> bool:
+def _ends(pid: int) -> bool:
+    """Waits for the end of a process that is not our child."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], PATIENCE)[0])
+    finally:
+        os.close(descriptor)
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -1,7 +1,6 @@
 """The runner "pytest": outcomes, output, ids, and how units are run."""
 
 import json
-import os
 import subprocess
 import sys
 import unittest

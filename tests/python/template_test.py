@@ -1,6 +1,5 @@
 """The template: workers forked of it, and what is not safe to fork."""
 
-import os
 import time
 import unittest
 

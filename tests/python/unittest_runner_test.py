@@ -34,7 +34,8 @@ class UnittestRunnerTest(unittest.TestCase):
     def suite(self, **files):
         """A folder; `a_in_b` stands for the file b/a.py."""
         self.folder = make_suite(self, {
-            "/".join(reversed(name.split("_in_"))) + ".py": textwrap.dedent(text)
+            "/".join(reversed(name.split("_in_")))
+            + ".py": textwrap.dedent(text)
             for name, text in files.items()
         })
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import types
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _PACKAGE = "paceline_worker"
@@ -32,7 +33,7 @@ def load_package() -> None:
     spec.loader.exec_module(package)
 
 
-def import_msgpack() -> "module":
+def import_msgpack() -> types.ModuleType:
     """The user's msgpack, or the one beside us, which then stays hidden."""
     try:
         return importlib.import_module("msgpack")

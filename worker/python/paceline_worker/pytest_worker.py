@@ -16,7 +16,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, pytest_results, pytest_session
-from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit, cut
+from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit
 
 
 def make_runner() -> "PytestRunner":

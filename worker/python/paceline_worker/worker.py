@@ -8,7 +8,6 @@ death. See docs/worker-protocol.md.
 import gc
 import importlib
 import os
-import sys
 import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
