@@ -169,7 +169,7 @@ void AddPython(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "unit",
            .value = "module|class|test|auto",
            .help = "pytest: what may run apart where no fixture forbids it "
-                   "(auto: modules)",
+                   "(auto: modules, and tests of very large ones)",
            .take = [&python](const std::string& text) {
              if (text != "module" && text != "class" && text != "test" &&
                  text != "auto") {

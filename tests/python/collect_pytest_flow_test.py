@@ -1,6 +1,7 @@
 """When tests flow before collection is over, and what holds them back."""
 
 import json
+import os
 import unittest
 
 from collect_pytest_test import PytestCollectorTest
@@ -8,6 +9,8 @@ from collect_pytest_test import PytestCollectorTest
 
 class FlowTest(PytestCollectorTest):
     def two_modules(self):
+        """The second waits until `go` is called."""
+        os.mkfifo(os.path.join(self.root, "go"))
         self.write("test_a.py", """\
             import pytest
             def test_1(): pass
@@ -16,14 +19,17 @@ class FlowTest(PytestCollectorTest):
             """)
         # Is imported after the first module's tests are known.
         self.write("test_b.py", """\
-            import os, time
-            for _ in range(1000):
-                if os.path.exists("go"):
-                    break
-                time.sleep(0.01)
+            import os, select
+            go = os.open("go", os.O_RDONLY | os.O_NONBLOCK)
+            select.select([go], [], [], 10)
             def test_1(): pass
             def test_2(): pass
             """)
+
+    def go(self):
+        # Waits for the module to be imported.
+        with open(os.path.join(self.root, "go"), "w") as file:
+            file.write("go")
 
     def assert_flows(self, **more):
         """The first module's tests come while the second is imported."""
@@ -31,7 +37,7 @@ class FlowTest(PytestCollectorTest):
         with self.start(**more) as c:
             c.until("tests")
             self.assertEqual(c.names[:1], ["test_a.py::test_1"])
-            self.write("go", "")
+            self.go()
             c.collect()
             c.finish()
         self.assertEqual(c.errors, [])
@@ -40,8 +46,10 @@ class FlowTest(PytestCollectorTest):
     def assert_held(self, expected, in_order=True, **more):
         """All tests come when all are known, in the order that pytest has."""
         self.two_modules()
-        self.write("go", "")
-        c = self.collect(**more)
+        with self.start(**more) as c:
+            self.go()
+            c.collect()
+            c.finish()
         names = c.names if in_order else sorted(c.names)
         self.assertEqual(names, expected)
         self.assertEqual(len({t.get("payload") for t in c.tests}), 1)
@@ -230,6 +238,33 @@ class ScopeTest(PytestCollectorTest):
         scopes = self.scopes(unit="test")
         self.assertEqual(list(scopes), list(scopes.values()))
         self.assertEqual(self.last.notes, [])
+
+    def large_module(self, head, tests=260):
+        self.write("test_a.py", head + "".join(
+            f"def test_{n}(): pass\n" for n in range(tests)
+        ))
+
+    def test_a_very_large_module_is_not_kept_whole(self):
+        self.large_module("")
+        scopes = self.scopes()
+        self.assertEqual(list(scopes), list(scopes.values()))
+        self.assertEqual(self.last.notes, [])
+        self.assertEqual(set(self.scopes(unit="module").values()),
+                         {"test_a.py"})
+
+    def test_a_module_that_is_not_so_large_is_kept_whole(self):
+        self.large_module("", 250)
+        self.assertEqual(set(self.scopes().values()), {"test_a.py"})
+
+    def test_a_very_large_module_that_shares_a_fixture_is_kept_whole(self):
+        self.large_module("def setup_module(): pass\n")
+        self.assertEqual(set(self.scopes().values()), {"test_a.py"})
+        # Nobody has asked for anything else.
+        self.assertEqual(self.last.notes, [])
+
+    def test_a_very_large_module_whose_tests_need_each_other(self):
+        self.large_module("import pytest\n@pytest.mark.incremental\n")
+        self.assertEqual(set(self.scopes().values()), {"test_a.py"})
 
     def test_a_shared_module_fixture_keeps_the_module_whole(self):
         self.write("test_a.py", """\

@@ -3,7 +3,8 @@
 A module is one scope: its tests share an import and often fixtures. Where a
 finer grain is asked for, a class or a test is a scope if no fixture of a wider
 scope is shared; where modules share a fixture of their package, or a group
-mark says so, the scope is wider.
+mark says so, the scope is wider. Where nothing is asked for, a module is made
+smaller if it is so large that others would wait for it.
 
 It looks at fixtures and marks, and at nothing that was run.
 """
@@ -13,6 +14,10 @@ from typing import Any, Dict, List, Set
 
 # In the order of what they are shared by.
 _SHARED_BY_MODULE = ("module", "package")
+# Each worker that runs a part of a module imports all of it.
+_LARGE = 250
+# Marks of tests that need those before them, in the same process.
+_IN_ORDER = frozenset(["dependency", "incremental", "order", "run"])
 _PACKAGE_SETUP = re.compile(
     r"^\s*(def\s+)?(setup_module|setUpModule|teardown_module|tearDownModule)\b",
     re.MULTILINE,
@@ -24,7 +29,7 @@ class Scopes:
 
     def __init__(self, session: Any, unit: str) -> None:
         self._session = session
-        self._unit = unit if unit in ("class", "test") else "module"
+        self._unit = unit
         self._fixture_count = -1
         self._any_package_fixture = False
         self._package_setups: Dict[int, str] = {}
@@ -32,8 +37,9 @@ class Scopes:
 
     def of(self, items: List[Any], labels: List[List[str]]) -> List[str]:
         """The scopes of `items`, which are all selected ones of a module."""
-        scopes = [self._by_unit(item.nodeid) for item in items]
-        if self._unit != "module":
+        unit = self._unit_for(labels)
+        scopes = [_by_unit(unit, item.nodeid) for item in items]
+        if unit != "module":
             self._widen(items, scopes)
         packages = self._has_package_fixtures()
         for index, item in enumerate(items):
@@ -56,8 +62,9 @@ class Scopes:
         return scope.startswith("@") or scope.endswith("/")
 
     def note(self) -> str:
-        """What to tell people of scopes that could not be made smaller."""
-        if not self._kept_whole:
+        """What to tell people of scopes that could not be made smaller, if
+        they asked for it."""
+        if not self._kept_whole or self._unit == "auto":
             return ""
         names = self._kept_whole
         shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
@@ -66,13 +73,14 @@ class Scopes:
             f" in {len(names)} place(s): {shown}"
         )
 
-    def _by_unit(self, nodeid: str) -> str:
-        parts = nodeid.partition("[")[0].split("::")
-        if self._unit == "module":
-            return parts[0]
-        if self._unit == "class":
-            return "::".join(parts[:-1]) if len(parts) > 2 else nodeid
-        return nodeid
+    def _unit_for(self, labels: List[List[str]]) -> str:
+        """How small the scopes of a module with these tests may be."""
+        if self._unit in ("class", "test"):
+            return self._unit
+        if self._unit == "auto" and len(labels) > _LARGE:
+            if not any(_IN_ORDER.intersection(names) for names in labels):
+                return "test"
+        return "module"
 
     def _widen(self, items: List[Any], scopes: List[str]) -> None:
         """Joins scopes that would set up a shared fixture more than once."""
@@ -133,6 +141,15 @@ class Scopes:
                     found = _package_scope(node.nodeid)
             self._package_setups[key] = found
         return found
+
+
+def _by_unit(unit: str, nodeid: str) -> str:
+    parts = nodeid.partition("[")[0].split("::")
+    if unit == "module":
+        return parts[0]
+    if unit == "class":
+        return "::".join(parts[:-1]) if len(parts) > 2 else nodeid
+    return nodeid
 
 
 def _parent_module(item: Any) -> Any:
