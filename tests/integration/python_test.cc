@@ -69,6 +69,36 @@ class PythonTest : public testing::Test {
   ScratchDir scratch_;
 };
 
+TEST_F(PythonTest, WhatWasKeptOfASuiteNeverHidesThatItIsAnother) {
+  scratch_.Write("tests/pytest.ini", "[pytest]\n");
+  scratch_.Write("tests/test_a.py", R"(
+import pytest, os
+with open(os.path.dirname(__file__) + "/cases.csv") as file:
+    CASES = file.read().split()
+@pytest.mark.parametrize("case", CASES)
+def test_case(case): assert case != "bad"
+)");
+  scratch_.Write("tests/cases.csv", "one two");
+  EXPECT_EQ(Run({"tests"})->exit_code(), 0);
+  EXPECT_EQ(Run({"tests"})->exit_code(), 0);
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
+                              Pair("test_a.py::test_case[one]", "passed"),
+                              Pair("test_a.py::test_case[two]", "passed")));
+  // No file that collecting is known to read has changed.
+  scratch_.Write("tests/cases.csv", "one bad");
+  const auto stale = Run({"tests"});
+  EXPECT_NE(stale->exit_code(), 0);
+  EXPECT_THAT(stale->out() + stale->err(), HasSubstr("run again"));
+  EXPECT_THAT(stale->out(), HasSubstr("test_a.py::test_case[two]"));
+  const auto fresh = Run({"tests"});
+  EXPECT_EQ(fresh->exit_code(), 1);
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
+                              Pair("test_a.py::test_case[one]", "passed"),
+                              Pair("test_a.py::test_case[bad]", "failed")));
+  scratch_.Write("tests/cases.csv", "one");
+  EXPECT_EQ(Run({"--no-collection-cache", "tests"})->exit_code(), 0);
+}
+
 TEST_F(PythonTest, VerdictsArePytests) {
   scratch_.Write("tests/test_a.py", R"(
 import pytest

@@ -13,9 +13,9 @@ namespace {
 
 // Plugins write reports and combine data then.
 constexpr Duration kFinishPatience = std::chrono::minutes(2);
-// How a worker names a test that it cannot find, and one that only it has found.
-// The collector then collects otherwise in the next run, so it hears of them in
-// any case.
+// How a worker names a test that it cannot find, and one that only it has
+// found. The collector then collects otherwise in the next run, so it hears of
+// them in any case.
 constexpr absl::string_view kNotFound = "discovery has found this test";
 constexpr absl::string_view kNotExpected = "the worker has found ";
 
