@@ -117,6 +117,26 @@ class MisbehavingTest(unittest.TestCase):
         self.assertIn("pytest.exit: enough", unit.results[0]["message"])
         self.assertIn("pytest.exit: enough", unit.results[1]["message"])
 
+    def test_a_session_that_is_to_stop_or_fail_runs_no_more(self):
+        folder = make_suite(
+            self,
+            {
+                f"test_{word}.py": "def test_last(request):\n"
+                f"    request.session.{word} = 'enough'\n"
+                "def test_next(): pass\n"
+                for word in ("shouldstop", "shouldfail")
+            },
+        )
+        with FakeAgent(folder) as agent:
+            for word in ("shouldstop", "shouldfail"):
+                unit = agent.run(
+                    [f"test_{word}.py::test_last", f"test_{word}.py::test_next"]
+                )
+                self.assertEqual(
+                    list(unit.outcomes.values()), ["passed", "not_run"]
+                )
+                self.assertIn("enough", unit.results[1]["message"])
+
     def test_a_process_pool_of_a_test_is_ended_by_terminate(self):
         # A forked child must not inherit what the worker does on SIGTERM.
         folder = make_suite(

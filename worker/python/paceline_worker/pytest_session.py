@@ -257,8 +257,10 @@ class WorkerSession:
             broken = pytest_results.describe_exception(self.session, error)
         self.hooks.leave_if_forked()
         self._item = None
-        if self.session.shouldstop and not self.over:
-            self.over = f"not run after {self.session.shouldstop}"
+        # The first ends plain pytest with a failure, the second without.
+        stop = self.session.shouldfail or self.session.shouldstop
+        if stop and not self.over:
+            self.over = f"not run after {stop}"
         return self.hooks.reports, broken
 
     def tear_down_unit(self) -> str:
