@@ -1,10 +1,14 @@
 #include "worker/command/command_discoverer.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -55,6 +59,48 @@ std::string ForShell(absl::string_view command) {
   return absl::StrCat(one_program ? "exec " : "", command);
 }
 
+// `text` within `limit` bytes, and no character of it cut in two.
+absl::string_view Cut(absl::string_view text, std::size_t limit) {
+  if (text.size() <= limit) {
+    return text;
+  }
+  std::size_t end = limit;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  // Of bytes that are no text any may be the last.
+  return text.substr(0, limit - end < 4 ? end : limit);
+}
+
+// Why `path` is no list of commands but a program, whose lines or bytes must
+// not go to a shell; nothing if it may be one.
+std::optional<std::string> WhyProgram(const std::string& path,
+                                      std::ifstream& in) {
+  std::array<char, 4096> start;
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  const absl::string_view bytes(start.data(),
+                                static_cast<std::size_t>(in.gcount()));
+  in.clear();
+  in.seekg(0);
+  if (absl::StartsWith(bytes,
+                       "\x7f"
+                       "ELF")) {
+    return "is a program (ELF)";
+  }
+  if (absl::StartsWith(bytes, "#!")) {
+    return "is a script: its first line names its interpreter";
+  }
+  if (bytes.find('\0') != absl::string_view::npos) {
+    return "is no text: a NUL byte is among its first";
+  }
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 &&
+      (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) {
+    return "is executable, and so a program";
+  }
+  return std::nullopt;
+}
+
 // Adds tests under names of their own.
 class Commands {
  public:
@@ -66,7 +112,7 @@ class Commands {
            const std::string& file, std::uint32_t line) {
     TestSpec test;
     test.suite = suite_;
-    test.name = Unused(std::string(name.substr(0, kMaxName)));
+    test.name = Unused(std::string(Cut(name, kMaxName)));
     test.file = file;
     test.line = line;
     test.payload = EncodeCommand(argv);
@@ -152,6 +198,15 @@ void CommandDiscoverer::Discover(const Target& target,
     sink.AddError({target.path, absl::StrCat("The commands in ", target.path,
                                              " cannot be read: ",
                                              std::strerror(errno), ".")});
+    return;
+  }
+  if (const std::optional<std::string> why = WhyProgram(file, in)) {
+    sink.AddError(
+        {target.path,
+         absl::StrCat(target.path, " ", *why,
+                      ", and no list of commands, one a line. To run it as "
+                      "one test: paceline run -- ",
+                      target.path)});
     return;
   }
   Commands commands(sink.AddSuite(MakeSuite(target.path, file)), target.path,

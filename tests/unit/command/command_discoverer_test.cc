@@ -150,10 +150,43 @@ TEST_F(CommandDiscovererTest, OnTheCommandLineTheErrorDoesNotRepeatIt) {
 }
 
 TEST_F(CommandDiscovererTest, ALineWithANulByteIsAnError) {
-  DiscoverFile(absl::string_view("true\nec\0ho\nfalse\n", 17));
-  EXPECT_THAT(Names(), ElementsAre("true", "false"));
+  // Far from the beginning, which tells programs from lists.
+  DiscoverFile(absl::StrCat("#", std::string(5000, ' '),
+                            absl::string_view("\nec\0ho\nfalse\n", 13)));
+  EXPECT_THAT(Names(), ElementsAre("false"));
   ASSERT_THAT(sink_.errors, SizeIs(1));
   EXPECT_THAT(sink_.errors[0].message, HasSubstr("Line 2"));
+}
+
+// Each of its lines went to the shell.
+TEST_F(CommandDiscovererTest, AProgramIsNoListOfCommands) {
+  const std::string program = dir_.Write("list", "true\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  for (const std::string& path :
+       {std::string("/bin/true"),
+        dir_.Write("elf",
+                   "\x7f"
+                   "ELF\n"),
+        dir_.Write("script", "#!/bin/sh\nrm -rf build\n"),
+        dir_.Write("bytes", absl::string_view("true\n\0\n", 7)), program}) {
+    sink_ = RecordingSink();
+    Discover(path);
+    EXPECT_THAT(sink_.tests, IsEmpty()) << path;
+    ASSERT_THAT(sink_.errors, SizeIs(1)) << path;
+    EXPECT_THAT(sink_.errors[0].message, HasSubstr("paceline run -- " + path));
+  }
+}
+
+TEST_F(CommandDiscovererTest, ANameIsCutBetweenCharacters) {
+  std::string long_name = "x";
+  for (int i = 0; i < 3000; ++i) {
+    long_name += "\xc3\xa9";
+  }
+  DiscoverFile(long_name);
+  EXPECT_EQ(sink_.tests.at(0).name, long_name.substr(0, 4095));
+  sink_ = RecordingSink();
+  DiscoverFile(std::string(5000, '\x80'));
+  EXPECT_EQ(sink_.tests.at(0).name.size(), 4096U);
 }
 
 TEST_F(CommandDiscovererTest, AnyOtherBytesAreTheShellsBusiness) {
