@@ -244,19 +244,19 @@ class FileActions {
 
 class Attributes {
  public:
-  explicit Attributes(bool new_session) {
+  explicit Attributes(const SpawnSpec& spec) {
     PACELINE_CHECK(posix_spawnattr_init(&attributes_) == 0);
     sigset_t signals;
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&attributes_, &signals);
     sigfillset(&signals);
     posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setpgroup(&attributes_, 0);
+    posix_spawnattr_setpgroup(&attributes_, spec.process_group);
     posix_spawnattr_setflags(
         &attributes_,
         static_cast<short>(
             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-            (new_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP)));
+            (spec.new_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP)));
   }
   ~Attributes() { posix_spawnattr_destroy(&attributes_); }
   Attributes(const Attributes&) = delete;
@@ -345,7 +345,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   if (actions.error() != 0) {
     return SpawnError(spec, program, actions.error());
   }
-  const Attributes attributes(spec.new_session);
+  const Attributes attributes(spec);
   const std::vector<char*> argv = Pointers(spec.argv);
   const std::vector<char*> env = Pointers(spec.env);
   Child child;

@@ -36,6 +36,9 @@ struct SpawnSpec {
   std::vector<std::pair<int, int>> fds;
   // The child leads a new session (setsid) rather than just a process group.
   bool new_session = false;
+  // The process group that the child joins, without new_session; 0: one of its
+  // own.
+  pid_t process_group = 0;
 };
 
 struct Child {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -27,8 +28,11 @@ constexpr Duration kCancelInterval = std::chrono::milliseconds(100);
 // One running listing; kills what is left of it when it goes out of scope.
 class Listing {
  public:
-  Listing(Child child, Fd out, Fd err)
-      : child_(std::move(child)), out_(std::move(out)), err_(std::move(err)) {}
+  Listing(std::shared_ptr<ProcessGroup> group, Child child, Fd out, Fd err)
+      : group_(std::move(group)),
+        child_(std::move(child)),
+        out_(std::move(out)),
+        err_(std::move(err)) {}
   Listing(const Listing&) = delete;
   Listing& operator=(const Listing&) = delete;
   ~Listing() { Kill(); }
@@ -43,6 +47,9 @@ class Listing {
   void Kill();
   bool ended() const { return status_.has_value(); }
 
+  // What left the tree of the program is in it still, unless it left the group
+  // as well.
+  std::shared_ptr<ProcessGroup> group_;
   Child child_;
   Fd out_;
   Fd err_;
@@ -91,8 +98,6 @@ void Listing::Kill() {
   if (!ended()) {
     SignalTree(child_.pid, SIGKILL, /*including_root=*/true);
   }
-  // What left the tree is in the group still, unless it made one of its own.
-  kill(-child_.pid, SIGKILL);
   while (!ended()) {
     int raw = 0;
     const pid_t reaped = waitpid(child_.pid, &raw, 0);
@@ -151,8 +156,11 @@ absl::StatusOr<ListingEnd> Listing::Run(const ListingCommand& command,
       }
     }
   }
-  Kill();
-  return ListingEnd{*status_, std::move(error_tail_)};
+  ListingEnd end{*status_, std::move(error_tail_), nullptr};
+  if (command.keep_left) {
+    end.left = std::move(group_);
+  }
+  return end;
 }
 
 }  // namespace
@@ -163,7 +171,10 @@ absl::StatusOr<ListingEnd> RunListing(const ListingCommand& command,
   PACELINE_ASSIGN_OR_RETURN(auto err, MakePipe());
   PACELINE_RETURN_IF_ERROR(SetNonBlocking(out.first.get()));
   PACELINE_RETURN_IF_ERROR(SetNonBlocking(err.first.get()));
+  PACELINE_ASSIGN_OR_RETURN(std::shared_ptr<ProcessGroup> group,
+                            ProcessGroup::Create());
   SpawnSpec spec;
+  spec.process_group = group->id();
   spec.program = command.program;
   spec.argv = command.argv;
   spec.env = command.env;
@@ -173,7 +184,8 @@ absl::StatusOr<ListingEnd> RunListing(const ListingCommand& command,
   PACELINE_ASSIGN_OR_RETURN(Child child, Spawn(spec));
   out.second.Reset();
   err.second.Reset();
-  Listing listing(std::move(child), std::move(out.first), std::move(err.first));
+  Listing listing(std::move(group), std::move(child), std::move(out.first),
+                  std::move(err.first));
   return listing.Run(command, output);
 }
 

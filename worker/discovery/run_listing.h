@@ -2,15 +2,16 @@
 //
 // A listing is somebody else's program: it may hang, run tests instead, print
 // without end, or leave children behind. It gets /dev/null as input, a process
-// group of its own, a time bound and an output bound; when a bound is reached
-// its whole process tree is killed. Standard output is handed on in chunks, so
-// that a long listing is never held whole.
+// group that ends with us, a time bound and an output bound; when a bound is
+// reached its whole process tree is killed. Standard output is handed on in
+// chunks, so that a long listing is never held whole.
 
 #ifndef PACELINE_WORKER_DISCOVERY_RUN_LISTING_H_
 #define PACELINE_WORKER_DISCOVERY_RUN_LISTING_H_
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
 #include "common/os/subprocess.h"
+#include "worker/discovery/process_group.h"
 
 namespace paceline {
 
@@ -36,12 +38,17 @@ struct ListingCommand {
   std::size_t max_output = std::size_t{1} << 30;
   // Asked a few times a second; true ends the listing. May be empty.
   std::function<bool()> cancelled;
+  // What the program leaves running in its group is for the tests, and is
+  // handed on as ListingEnd::left.
+  bool keep_left = false;
 };
 
 struct ListingEnd {
   WaitStatus status;
   // The last few kilobytes of standard error.
   std::string error_tail;
+  // With keep_left: the group, killed with the last of its holders.
+  std::shared_ptr<ProcessGroup> left;
 };
 
 // Takes a chunk of standard output; a bad status ends the listing.
@@ -53,7 +60,7 @@ using ListingOutput = std::function<absl::Status(absl::string_view)>;
 // Returns what Spawn says when the program cannot be started,
 // kDeadlineExceeded after `timeout`, kResourceExhausted when it printed more
 // than `max_output`, kCancelled, or the status of `output`. Nothing of the
-// program is left running in any case.
+// program is left running, but for what keep_left asks for after its own end.
 absl::StatusOr<ListingEnd> RunListing(const ListingCommand& command,
                                       const ListingOutput& output);
 
