@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,11 @@ class RecordingSink final : public DiscoverySink {
   void AddError(DiscoveryError error) override {
     errors.push_back(std::move(error));
   }
+  void AddNote(std::string text) override { notes.push_back(std::move(text)); }
+  void AddListener(SuiteIndex /*suite*/,
+                   std::shared_ptr<ResultListener> listener) override {
+    listeners.push_back(std::move(listener));
+  }
   bool cancelled() const override { return is_cancelled; }
 
   // Of that name; there must be one.
@@ -46,6 +52,8 @@ class RecordingSink final : public DiscoverySink {
   std::vector<SuiteSpec> suites;
   std::vector<TestSpec> tests;
   std::vector<DiscoveryError> errors;
+  std::vector<std::string> notes;
+  std::vector<std::shared_ptr<ResultListener>> listeners;
 };
 
 class RecordingReporter final : public UnitReporter {

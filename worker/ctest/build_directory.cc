@@ -1,10 +1,11 @@
 #include "worker/ctest/build_directory.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "worker/ctest/utf8.h"
 
 namespace paceline {
 namespace {
@@ -38,6 +40,50 @@ std::optional<std::string> Subdirectory(absl::string_view line,
     absl::ConsumeSuffix(&line, "]=]");
   }
   return (std::filesystem::path(parent) / std::string(line)).string();
+}
+
+// Takes the first argument of a command, as CMake writes names, off the front
+// of `line`; empty where there is none.
+absl::string_view TakeFirstArgument(absl::string_view& line) {
+  absl::string_view end = " ";
+  std::string bracket;
+  if (absl::ConsumePrefix(&line, "\"")) {
+    end = "\"";
+  } else if (absl::StartsWith(line, "[")) {
+    const std::size_t open = line.find('[', 1);
+    if (open == line.npos) {
+      return {};
+    }
+    bracket = absl::StrCat("]", line.substr(1, open - 1), "]");
+    end = bracket;
+    line.remove_prefix(open + 1);
+  }
+  const std::size_t at = line.find(end);
+  const absl::string_view argument = line.substr(0, at);
+  line.remove_prefix(at == line.npos ? line.size() : at + end.size());
+  return at == line.npos ? absl::string_view() : argument;
+}
+
+// `line`, at `place`, is no UTF-8.
+void NoteGarbled(absl::string_view line, std::string place,
+                 TestFileScan& scan) {
+  line = absl::StripLeadingAsciiWhitespace(line);
+  if (absl::StartsWith(line, "#")) {
+    return;
+  }
+  if (absl::ConsumePrefix(&line, "add_test(") ||
+      absl::ConsumePrefix(&line, "set_tests_properties(")) {
+    line = absl::StripLeadingAsciiWhitespace(line);
+    const absl::string_view name = TakeFirstArgument(line);
+    if (IsUtf8(line) && !name.empty()) {
+      return;  // The name alone, which does no harm.
+    }
+    if (!name.empty() && IsUtf8(name)) {
+      scan.garbled.insert(std::string(name));
+      return;
+    }
+  }
+  scan.garbled_places.push_back(std::move(place));
 }
 
 }  // namespace
@@ -71,27 +117,46 @@ std::optional<Duration> DefaultCtestTimeout(const std::string& directory) {
   return std::nullopt;
 }
 
-bool MayHoldUnavailableTests(const std::string& directory) {
+TestFileScan ScanTestFiles(const std::string& directory) {
+  TestFileScan scan;
   std::vector<std::string> left = {directory};
   absl::flat_hash_set<std::string> seen = {directory};
   while (!left.empty()) {
     const std::string current = std::move(left.back());
     left.pop_back();
-    std::ifstream file(absl::StrCat(current, "/", kTestFile));
+    const std::string path = absl::StrCat(current, "/", kTestFile);
+    std::ifstream file(path);
+    std::uint32_t number = 0;
     for (std::string line; std::getline(file, line);) {
-      if (absl::StrContains(line, "NOT_AVAILABLE")) {
-        return true;
+      ++number;
+      scan.unavailable |= absl::StrContains(line, "NOT_AVAILABLE");
+      if (!IsUtf8(line)) {
+        NoteGarbled(line, absl::StrCat(path, ":", number), scan);
       }
       const std::optional<std::string> below = Subdirectory(line, current);
-      if (below.has_value() && seen.insert(*below).second) {
-        if (seen.size() > kMostDirectories) {
-          return true;
-        }
+      if (below.has_value() && seen.size() < kMostDirectories &&
+          seen.insert(*below).second) {
+        scan.unavailable |= seen.size() == kMostDirectories;
         left.push_back(*below);
       }
     }
   }
-  return false;
+  return scan;
+}
+
+CustomHooks FindCustomHooks(const std::string& directory) {
+  CustomHooks hooks;
+  for (const absl::string_view name :
+       {"CTestCustom.cmake", "CTestCustom.ctest"}) {
+    std::ifstream file(absl::StrCat(directory, "/", name));
+    for (std::string line; std::getline(file, line);) {
+      if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), "#")) {
+        hooks.pre_test |= absl::StrContains(line, "CTEST_CUSTOM_PRE_TEST");
+        hooks.post_test |= absl::StrContains(line, "CTEST_CUSTOM_POST_TEST");
+      }
+    }
+  }
+  return hooks;
 }
 
 }  // namespace paceline

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "worker/ctest/ctest_test.h"
 #include "worker/ctest/listing.h"
 #include "worker/ctest/test_graph.h"
+#include "worker/ctest/utf8.h"
 #include "worker/discovery/run_listing.h"
 #include "worker/discovery/temp_directory.h"
 
@@ -92,6 +94,37 @@ absl::string_view NameInShortList(absl::string_view line) {
   return line.substr(colon + 2);
 }
 
+// Whether what a test is run with holds what stands for bytes that were no
+// text: as they are, they would be other arguments.
+bool IsGarbled(const CtestTest& test) {
+  const auto garbled = [](const std::string& text) {
+    return absl::StrContains(text, kReplacementCharacter);
+  };
+  const auto any = [&garbled](const std::vector<std::string>& texts) {
+    return std::any_of(texts.begin(), texts.end(), garbled);
+  };
+  return any(test.command) || garbled(test.working_directory) ||
+         any(test.environment) || any(test.environment_modification) ||
+         any(test.pass_expressions) || any(test.fail_expressions) ||
+         any(test.skip_expressions) || any(test.required_files);
+}
+
+// Keeps what the listing left until the run is over.
+class LeftByHook final : public ResultListener {
+ public:
+  explicit LeftByHook(std::vector<std::shared_ptr<ProcessGroup>> left)
+      : left_(std::move(left)) {}
+
+  void OnResult(HeardResult /*result*/) override {}
+  End Finish(bool /*interrupted*/) override {
+    left_.clear();
+    return {};
+  }
+
+ private:
+  std::vector<std::shared_ptr<ProcessGroup>> left_;
+};
+
 // One directory's discovery.
 class Discovery {
  public:
@@ -103,7 +136,7 @@ class Discovery {
  private:
   // Each returns a whole sentence as its error.
   absl::StatusOr<std::string> AskCtest(absl::string_view how,
-                                       const ListingOutput& output) const;
+                                       const ListingOutput& output);
   absl::Status WriteListing(const std::string& file);
   absl::Status ReadGraph(const std::string& file);
   absl::Status AddTests(const std::string& file);
@@ -122,6 +155,11 @@ class Discovery {
   const std::string directory_;
   const std::optional<Duration> default_timeout_;
   TestGraph graph_;
+  TestFileScan scan_;
+  const CustomHooks hooks_;
+  // What CTEST_CUSTOM_PRE_TEST, which a listing runs, may have started for the
+  // tests.
+  std::vector<std::shared_ptr<ProcessGroup>> left_;
   CtestSuiteOptions shared_;
   SuiteIndex suite_{};
   // How many tests of a name were seen so far; for those that repeat.
@@ -146,7 +184,8 @@ Discovery::Discovery(const Target& target, const DiscoveryOptions& options,
       options_(options),
       sink_(sink),
       directory_(Absolute(target.path)),
-      default_timeout_(DefaultCtestTimeout(directory_)) {}
+      default_timeout_(DefaultCtestTimeout(directory_)),
+      hooks_(FindCustomHooks(directory_)) {}
 
 void Discovery::Run() {
   const absl::StatusOr<TempDirectory> temp = TempDirectory::Create();
@@ -171,8 +210,8 @@ void Discovery::Run() {
 }
 
 // Runs ctest with the user's selection; returns the end of its standard error.
-absl::StatusOr<std::string> Discovery::AskCtest(
-    absl::string_view how, const ListingOutput& output) const {
+absl::StatusOr<std::string> Discovery::AskCtest(absl::string_view how,
+                                                const ListingOutput& output) {
   ListingCommand command;
   command.program = options_.ctest_program;
   command.argv = {options_.ctest_program, std::string(how)};
@@ -190,8 +229,12 @@ absl::StatusOr<std::string> Discovery::AskCtest(
   command.working_directory = directory_;
   command.timeout = options_.timeout;
   command.cancelled = [this] { return sink_.cancelled(); };
+  command.keep_left = hooks_.pre_test;
   const absl::StatusOr<ListingEnd> end = RunListing(command, output);
   if (end.ok()) {
+    if (end->left != nullptr) {
+      left_.push_back(end->left);
+    }
     const std::string last(absl::StripAsciiWhitespace(end->error_tail));
     if (end->status.exited() && end->status.exit_code() == 0) {
       return last;
@@ -285,12 +328,33 @@ void Discovery::AddSuite() {
     suite.options = EncodeCtestOptions(shared_);
   }
   suite_ = sink_.AddSuite(std::move(suite));
+  if (!left_.empty() && options_.keep_listeners) {
+    sink_.AddListener(suite_, std::make_shared<LeftByHook>(left_));
+  }
+  if (hooks_.post_test) {
+    sink_.AddNote(absl::StrCat(
+        target_.path,
+        ": CTEST_CUSTOM_POST_TEST is not run; CTEST_CUSTOM_PRE_TEST is, on "
+        "this machine, and what it leaves running is ended with the run."));
+  }
 }
 
 absl::Status Discovery::AddTests(const std::string& file) {
-  const bool unavailable = MayHoldUnavailableTests(directory_);
+  scan_ = ScanTestFiles(directory_);
+  const bool unavailable = scan_.unavailable;
   if (graph_.size() == 0 && !unavailable) {
     return absl::OkStatus();
+  }
+  if (!scan_.garbled_places.empty()) {
+    AddError(absl::StrCat(
+        scan_.garbled_places.front(),
+        " holds bytes that are no UTF-8, which ctest's listing does not give "
+        "as they are: a test would run with other arguments. Write them in "
+        "UTF-8",
+        scan_.garbled_places.size() > 1
+            ? absl::StrCat("; so in ", scan_.garbled_places.size() - 1,
+                           " more lines.")
+            : "."));
   }
   AddSuite();
   PACELINE_RETURN_IF_ERROR(ReadCtestListing(file, [&](ListedTest listed) {
@@ -307,7 +371,8 @@ absl::Status Discovery::AddTests(const std::string& file) {
 void Discovery::AddTest(ListedTest listed) {
   TestSpec spec;
   spec.suite = suite_;
-  spec.name = graph_.UniqueName(listed.name, ++Occurrence(listed.name));
+  const std::uint32_t occurrence = ++Occurrence(listed.name);
+  spec.name = graph_.UniqueName(listed.name, occurrence);
   spec.file = std::move(listed.file);
   spec.line = listed.line;
   spec.timeout = listed.timeout.has_value() ? listed.timeout : default_timeout_;
@@ -318,7 +383,7 @@ void Discovery::AddTest(ListedTest listed) {
   if (listed.disabled) {
     spec.skip_reason = "disabled";
   }
-  std::vector<std::string> after = graph_.After(listed);
+  std::vector<std::string> after = graph_.After(listed, occurrence);
   Constraints constraints = std::move(listed.constraints);
   constraints.after = std::move(after);
   if (constraints.after.size() > kMaxAfter) {
@@ -334,6 +399,12 @@ void Discovery::AddTest(ListedTest listed) {
     listed.test.not_available = absl::StrCat(
         "the tests of ", absl::StripSuffix(spec.name, "_NOT_BUILT"),
         " are not known, since it is not built; build it first");
+  }
+  if (listed.test.not_available.empty() &&
+      (scan_.garbled.contains(listed.name) || IsGarbled(listed.test))) {
+    listed.test.not_available =
+        "its command or one of its properties holds bytes that are no UTF-8, "
+        "which ctest's listing does not give as they are; write them in UTF-8";
   }
   spec.labels = std::move(listed.labels);
   spec.payload = EncodeCtestTest(listed.test, shared_);

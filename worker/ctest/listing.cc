@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "worker/ctest/utf8.h"
 
 namespace paceline {
 namespace {
@@ -227,30 +229,94 @@ void ListingReader::TakeTest(const Json& parsed) {
   stopped_ = !take_(std::move(listed));
 }
 
-// Moves `in` to the line with which a listing begins.
-bool FindStart(std::ifstream& in) {
-  std::string line;
-  for (std::streampos start = in.tellg(); std::getline(in, line);
-       start = in.tellg()) {
-    if (line == "{") {
-      in.seekg(start);
-      return true;
+// The characters of the listing in a file, from the line that is "{" to the
+// one that is "}": what projects print around it is passed over. Bytes that are
+// no UTF-8, which a JSON parser refuses, are U+FFFD here.
+class ListingText {
+ public:
+  explicit ListingText(std::ifstream& in) : in_(in) {}
+
+  // False where there is no listing.
+  bool Begin() {
+    while (std::getline(in_, line_)) {
+      if (line_ == "{") {
+        line_ += '\n';
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool AtEnd() const { return at_ == line_.size(); }
+  char Current() const { return line_[at_]; }
+  void Next() {
+    if (++at_ == line_.size() && line_ != "}\n") {
+      NextLine();
     }
   }
-  return false;
-}
+
+ private:
+  void NextLine() {
+    at_ = 0;
+    if (std::getline(in_, line_)) {
+      if (!IsUtf8(line_)) {
+        line_ = ReplaceInvalidUtf8(line_);
+      }
+      line_ += '\n';
+    } else {
+      line_.clear();
+    }
+  }
+
+  std::ifstream& in_;
+  std::string line_;
+  std::size_t at_ = 0;
+};
+
+// What a parser takes: an input iterator over a ListingText, and its end.
+class ListingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = char;
+
+  ListingIterator() = default;
+  explicit ListingIterator(ListingText* text) : text_(text) {}
+
+  char operator*() const { return text_->Current(); }
+  ListingIterator& operator++() {
+    text_->Next();
+    return *this;
+  }
+  ListingIterator operator++(int) {
+    const ListingIterator before = *this;
+    text_->Next();
+    return before;
+  }
+  // One of them is the end.
+  friend bool operator==(const ListingIterator& a, const ListingIterator& b) {
+    const ListingIterator& some = a.text_ != nullptr ? a : b;
+    return some.text_ == nullptr || some.text_->AtEnd();
+  }
+
+ private:
+  ListingText* text_ = nullptr;
+};
 
 }  // namespace
 
 absl::Status ReadCtestListing(const std::string& path,
                               const std::function<bool(ListedTest)>& take) {
   std::ifstream in(path, std::ios::binary);
-  if (!FindStart(in)) {
+  ListingText text(in);
+  if (!text.Begin()) {
     return absl::DataLossError("it printed no list of tests");
   }
   ListingReader reader(take);
   const Json rest = Json::parse(
-      in,
+      ListingIterator(&text), ListingIterator(),
       [&reader](int depth, Json::parse_event_t event, Json& parsed) {
         return reader.OnEvent(depth, event, parsed);
       },

@@ -19,7 +19,8 @@ bool Holds(const absl::flat_hash_map<
 
 void TestGraph::Add(const ListedTest& listed) {
   ++size_;
-  ++names_[listed.name];
+  names_.try_emplace(listed.name,
+                     listed.depends.empty() ? kNone : dependents_.size());
   for (const std::string& fixture : listed.constraints.fixtures_setup) {
     setups_[fixture].insert(listed.name);
   }
@@ -27,9 +28,7 @@ void TestGraph::Add(const ListedTest& listed) {
     users_[fixture].insert(listed.name);
   }
   if (!listed.depends.empty()) {
-    dependents_.push_back(listed.name);
-    std::vector<std::string>& depends = depends_[listed.name];
-    depends.insert(depends.end(), listed.depends.begin(), listed.depends.end());
+    dependents_.push_back({listed.name, listed.depends});
     // To a clean-up ctest adds all that use its fixture.
     if (listed.constraints.fixtures_cleanup.empty()) {
       awaited_.insert(listed.depends.begin(), listed.depends.end());
@@ -64,16 +63,14 @@ bool TestGraph::ExplainedByFixture(const Constraints& constraints,
          std::any_of(cleaned.begin(), cleaned.end(), used_by);
 }
 
-std::vector<std::string> TestGraph::After(const ListedTest& listed) const {
+std::vector<std::string> TestGraph::After(const ListedTest& listed,
+                                          std::uint32_t occurrence) const {
   std::vector<std::string> after;
   for (const std::string& name : listed.depends) {
-    const auto found = names_.find(name);
-    if (found == names_.end() || name == listed.name ||
-        ExplainedByFixture(listed.constraints, name)) {
-      continue;
-    }
-    for (std::uint32_t i = 1; i <= found->second; ++i) {
-      after.push_back(UniqueName(name, i));
+    const bool itself = name == listed.name && occurrence == 1;
+    if (names_.contains(name) && !itself &&
+        !ExplainedByFixture(listed.constraints, name)) {
+      after.push_back(name);
     }
   }
   std::sort(after.begin(), after.end());
@@ -82,44 +79,46 @@ std::vector<std::string> TestGraph::After(const ListedTest& listed) const {
 }
 
 std::vector<std::string> TestGraph::FindCycle() const {
-  enum class Mark { kOnPath, kDone };
+  enum class Mark { kNew, kOnPath, kDone };
   struct Step {
-    const std::string* name;
-    const std::vector<std::string>* depends;
+    std::size_t dependent;
     std::size_t next = 0;
   };
-  absl::flat_hash_map<std::string, Mark> marks;
+  std::vector<Mark> marks(dependents_.size(), Mark::kNew);
   std::vector<Step> path;
-  // Tests without DEPENDS are in no cycle.
-  const auto enter = [&](const std::string& name) {
-    const auto found = depends_.find(name);
-    if (found != depends_.end() &&
-        marks.try_emplace(name, Mark::kOnPath).second) {
-      path.push_back({&found->first, &found->second});
+  for (std::size_t root = 0; root < dependents_.size(); ++root) {
+    if (marks[root] != Mark::kNew) {
+      continue;
     }
-  };
-  for (const std::string& root : dependents_) {
-    enter(root);
+    marks[root] = Mark::kOnPath;
+    path.push_back({root});
     while (!path.empty()) {
       Step& step = path.back();
-      if (step.next == step.depends->size()) {
-        marks[*step.name] = Mark::kDone;
+      const std::vector<std::string>& depends =
+          dependents_[step.dependent].depends;
+      if (step.next == depends.size()) {
+        marks[step.dependent] = Mark::kDone;
         path.pop_back();
         continue;
       }
-      const std::string& name = (*step.depends)[step.next++];
-      const auto mark = marks.find(name);
-      if (mark == marks.end()) {
-        enter(name);
-      } else if (mark->second == Mark::kOnPath) {
+      const auto found = names_.find(depends[step.next++]);
+      // Tests without DEPENDS are in no cycle.
+      if (found == names_.end() || found->second == kNone) {
+        continue;
+      }
+      const std::size_t next = found->second;
+      if (marks[next] == Mark::kNew) {
+        marks[next] = Mark::kOnPath;
+        path.push_back({next});
+      } else if (marks[next] == Mark::kOnPath) {
         std::vector<std::string> cycle;
         for (auto at = std::find_if(
                  path.begin(), path.end(),
-                 [&name](const Step& on) { return *on.name == name; });
+                 [next](const Step& on) { return on.dependent == next; });
              at != path.end(); ++at) {
-          cycle.push_back(*at->name);
+          cycle.push_back(dependents_[at->dependent].name);
         }
-        cycle.push_back(name);
+        cycle.push_back(dependents_[next].name);
         return cycle;
       }
     }

@@ -29,9 +29,11 @@ class TestGraph {
   std::string UniqueName(const std::string& name,
                          std::uint32_t occurrence) const;
 
-  // Unique names of the tests that DEPENDS makes `listed` wait for; without
-  // those that its fixtures make it wait for anyway.
-  std::vector<std::string> After(const ListedTest& listed) const;
+  // Names of the tests that DEPENDS makes `listed`, the `occurrence`th of its
+  // name, wait for; without those that its fixtures make it wait for anyway. Of
+  // tests with one name ctest means the first, which keeps it.
+  std::vector<std::string> After(const ListedTest& listed,
+                                 std::uint32_t occurrence) const;
 
   // Whether a test other than a fixture's clean-up waits for `name` by DEPENDS:
   // projects older than fixtures start their servers so.
@@ -49,12 +51,18 @@ class TestGraph {
   bool ExplainedByFixture(const Constraints& constraints,
                           const std::string& name) const;
 
+  struct Dependent {
+    std::string name;
+    std::vector<std::string> depends;
+  };
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
   std::size_t size_ = 0;
-  // How many tests have a name.
-  absl::flat_hash_map<std::string, std::uint32_t> names_;
-  // Of tests that depend on others, in the listing's order.
-  std::vector<std::string> dependents_;
-  absl::flat_hash_map<std::string, std::vector<std::string>> depends_;
+  // The first test of each name: its position among the dependents, kNone if
+  // it depends on nothing.
+  absl::flat_hash_map<std::string, std::size_t> names_;
+  // Tests that depend on others, in the listing's order.
+  std::vector<Dependent> dependents_;
   Names awaited_;
   // By fixture.
   absl::flat_hash_map<std::string, Names> setups_;

@@ -4,6 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -12,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/base/fd.h"
 #include "common/os/subprocess.h"
 #include "tests/support/program.h"
 #include "tests/support/worker_fakes.h"
@@ -212,8 +217,7 @@ TEST_F(CtestDiscovererTest, EveryPropertyIsTaken) {
 TEST_F(CtestDiscovererTest, DependsIsAboutListedTestsThatNoFixtureExplains) {
   ListingIs(kWhole);
   Discover();
-  EXPECT_THAT(sink_.Test("full").constraints->after,
-              ElementsAre("plain", "plain#2"));
+  EXPECT_THAT(sink_.Test("full").constraints->after, ElementsAre("plain"));
 }
 
 TEST_F(CtestDiscovererTest, TestsOfOneNameAreKeptApart) {
@@ -309,6 +313,79 @@ TEST_F(CtestDiscovererTest, WhatWasPrintedBeforeTheListingIsPassedOver) {
   Discover();
   EXPECT_THAT(sink_.errors, IsEmpty());
   EXPECT_THAT(sink_.tests, SizeIs(5));
+}
+
+TEST_F(CtestDiscovererTest, WhatIsPrintedAfterTheListingIsPassedOver) {
+  ListingIs(absl::StrCat(kWhole, "a hook says } and \xff\n"));
+  Discover();
+  EXPECT_THAT(sink_.errors, IsEmpty());
+  EXPECT_THAT(sink_.tests, SizeIs(5));
+}
+
+// One such byte failed the whole directory.
+TEST_F(CtestDiscovererTest, BytesThatAreNoTextAreOneTestsMisfortune) {
+  dir_.Write("CTestTestfile.cmake",
+             "add_test(written /bin/echo \"caf\xe9 au\")\n");
+  ListingIs(
+      "{\n"
+      "\"tests\": [\n"
+      "{\"name\": \"n\xff\", \"command\": [\"/bin/true\"]},\n"
+      "{\"name\": \"raw\", \"command\": [\"/bin/echo\", \"a\xff\"]},\n"
+      "{\"name\": \"escaped\", \"command\": [\"e\", \"\\ufffd\"]},\n"
+      "{\"name\": \"written\", \"command\": [\"e\", \"caf\\u9821u\"]},\n"
+      "{\"name\": \"whole\", \"command\": [\"/bin/true\"]}],\n"
+      "\"version\": {\"major\": 1}\n"
+      "}\n");
+  Discover();
+  EXPECT_THAT(sink_.errors, IsEmpty());
+  ASSERT_THAT(sink_.tests, SizeIs(5));
+  EXPECT_EQ(Decoded("n\xef\xbf\xbd").not_available, "");
+  EXPECT_EQ(Decoded("whole").not_available, "");
+  for (const char* name : {"raw", "escaped", "written"}) {
+    EXPECT_THAT(Decoded(name).not_available, HasSubstr("no UTF-8")) << name;
+  }
+}
+
+TEST_F(CtestDiscovererTest, BytesThatAreNoTextInALineOfNoTestAreAnError) {
+  const std::string file = dir_.Write("CTestTestfile.cmake", "\n\"\xe9\"\n");
+  ListingIs(kWhole);
+  Discover();
+  EXPECT_THAT(sink_.errors, SizeIs(1));
+  EXPECT_THAT(sink_.errors.at(0).message, HasSubstr(file + ":2"));
+  EXPECT_THAT(sink_.tests, SizeIs(5));
+}
+
+// A server that CTEST_CUSTOM_PRE_TEST had started was gone before any test.
+TEST_F(CtestDiscovererTest, WhatAPreTestHookStartedStaysUntilTheRunIsOver) {
+  ListingIs(kWhole);
+  dir_.Write("CTestCustom.cmake",
+             "set(CTEST_CUSTOM_PRE_TEST \"./start\")\n"
+             "set(CTEST_CUSTOM_POST_TEST \"./stop\")\n");
+  CtestIs("sleep 1000 > /dev/null 2>&1 & echo $! > pid; cat listing.json");
+  options_.keep_listeners = true;
+  Discover();
+  EXPECT_THAT(sink_.errors, IsEmpty());
+  ASSERT_THAT(sink_.notes, SizeIs(1));
+  EXPECT_THAT(sink_.notes[0], HasSubstr("CTEST_CUSTOM_POST_TEST is not run"));
+  const pid_t server = std::stoi(ReadFile(dir_.path() + "/pid"));
+  EXPECT_EQ(kill(server, 0), 0);
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, server, 0)));
+  ASSERT_THAT(sink_.listeners, SizeIs(1));
+  sink_.listeners[0]->Finish(/*interrupted=*/false);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&ended, 1, 5000), 1);
+}
+
+TEST_F(CtestDiscovererTest, WhatAListingWithoutHookLeavesIsEnded) {
+  ListingIs(kWhole);
+  CtestIs("sleep 1000 > /dev/null 2>&1 & echo $! > pid; cat listing.json");
+  options_.keep_listeners = true;
+  Discover();
+  EXPECT_THAT(sink_.listeners, IsEmpty());
+  const pid_t left = std::stoi(ReadFile(dir_.path() + "/pid"));
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, left, 0)));
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  EXPECT_TRUE(!pidfd.valid() || poll(&ended, 1, 5000) == 1);
 }
 
 TEST_F(CtestDiscovererTest, NoTestsAreNoError) {

@@ -36,13 +36,26 @@ TEST(TestGraphTest, AMadeNameIsNobodyElses) {
   EXPECT_EQ(graph.UniqueName("a", 2), "a#2'");
 }
 
-TEST(TestGraphTest, DependsMeansEveryTestOfTheName) {
+TEST(TestGraphTest, DependsMeansTheFirstOfTheName) {
   TestGraph graph;
   graph.Add(Listed("a"));
   graph.Add(Listed("a"));
   const ListedTest b = Listed("b", {"a", "a"});
   graph.Add(b);
-  EXPECT_THAT(graph.After(b), ElementsAre("a", "a#2"));
+  EXPECT_THAT(graph.After(b, 1), ElementsAre("a"));
+}
+
+// It was taken for a circle, and the directory refused.
+TEST(TestGraphTest, TheSecondOfANameMayWaitForWhatWaitsForTheFirst) {
+  TestGraph graph;
+  const ListedTest y = Listed("y", {"x"});
+  const ListedTest second = Listed("x", {"y", "x"});
+  graph.Add(Listed("x"));
+  graph.Add(y);
+  graph.Add(second);
+  EXPECT_THAT(graph.FindCycle(), IsEmpty());
+  EXPECT_THAT(graph.After(y, 1), ElementsAre("x"));
+  EXPECT_THAT(graph.After(second, 2), ElementsAre("x", "y"));
 }
 
 TEST(TestGraphTest, ATestIsNotAwaitedForACleanUpsSake) {
@@ -60,7 +73,7 @@ TEST(TestGraphTest, WhatIsNotListedIsNotWaitedFor) {
   TestGraph graph;
   const ListedTest a = Listed("a", {"unknown"});
   graph.Add(a);
-  EXPECT_THAT(graph.After(a), IsEmpty());
+  EXPECT_THAT(graph.After(a, 1), IsEmpty());
 }
 
 TEST(TestGraphTest, FixturesExplainWhatCtestAddedToDepends) {
@@ -75,8 +88,8 @@ TEST(TestGraphTest, FixturesExplainWhatCtestAddedToDepends) {
   for (const ListedTest& listed : {setup, user, cleanup, other}) {
     graph.Add(listed);
   }
-  EXPECT_THAT(graph.After(user), ElementsAre("other"));
-  EXPECT_THAT(graph.After(cleanup), ElementsAre("other"));
+  EXPECT_THAT(graph.After(user, 1), ElementsAre("other"));
+  EXPECT_THAT(graph.After(cleanup, 1), ElementsAre("other"));
 }
 
 TEST(TestGraphTest, ALineOfTestsIsNoCycle) {
