@@ -24,7 +24,7 @@ TestResult Judge(const absl::StatusOr<TestProcessEnd>& end) {
   }
   result.leaked = end->leaked;
   if (end->terminated) {
-    result.outcome = Outcome::kKilled;
+    result.outcome = Outcome::kCrashed;
     result.message = "ended by SIGTERM to its worker";
   } else if (end->status.signaled()) {
     result.outcome = Outcome::kCrashed;

@@ -1,6 +1,5 @@
 #include "worker/ctest/ctest_judge.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -11,23 +10,39 @@ namespace paceline {
 namespace {
 
 constexpr absl::string_view kFilterFlag = "--gtest_filter=";
+constexpr absl::string_view kFilterVariable = "GTEST_FILTER=";
+// GoogleTest's words for a filter that selects nothing, at the start or, with
+// --gtest_brief, at the end alone; in colour or not.
 constexpr char kRanNothing[] =
-    "(^|\n)\\[==========\\] Running 0 tests from 0 test";
-constexpr char kRanSomething[] = "(^|\n)\\[==========\\] Running [1-9]";
+    "(^|\n)(\033\\[[0-9;]*m)*\\[==========\\] (\033\\[[0-9;]*m)*"
+    "(Running 0 tests from 0 test|0 tests from 0 test (suite|case)s ran)";
+// And for one that selects something.
+constexpr char kRanSomething[] =
+    "(^|\n)(\033\\[[0-9;]*m)*\\[==========\\] (\033\\[[0-9;]*m)*"
+    "(Running )?[1-9][0-9]* tests? from ";
 
-const std::string* GtestFilter(const CtestTest& test) {
-  const auto found =
-      std::find_if(test.command.begin(), test.command.end(),
-                   [](const std::string& argument) {
-                     return absl::StartsWith(argument, kFilterFlag);
-                   });
-  return found == test.command.end() ? nullptr : &*found;
+// The filter that a GoogleTest program behind `test` is given, as its command
+// line or its environment has it; empty where there is none.
+std::string GtestFilter(const CtestTest& test,
+                        const std::vector<std::string>& env) {
+  for (const std::string& argument : test.command) {
+    if (absl::StartsWith(argument, kFilterFlag)) {
+      return argument;
+    }
+  }
+  for (const std::string& entry : env) {
+    if (absl::StartsWith(entry, kFilterVariable) &&
+        entry.size() > kFilterVariable.size()) {
+      return entry;
+    }
+  }
+  return "";
 }
 
-std::vector<std::string> IfFiltered(const CtestTest& test,
+std::vector<std::string> IfFiltered(const std::string& filter,
                                     std::string expression) {
   std::vector<std::string> expressions;
-  if (GtestFilter(test) != nullptr) {
+  if (!filter.empty()) {
     expressions.push_back(std::move(expression));
   }
   return expressions;
@@ -72,14 +87,16 @@ const std::string* CtestJudge::Matcher::FirstMatch() {
   return nullptr;
 }
 
-CtestJudge::CtestJudge(const CtestTest& test)
+CtestJudge::CtestJudge(const CtestTest& test,
+                       const std::vector<std::string>& env)
     : test_(test),
+      filter_(GtestFilter(test, env)),
       pass_("PASS_REGULAR_EXPRESSION", test.pass_expressions, notes_),
       fail_("FAIL_REGULAR_EXPRESSION", test.fail_expressions, notes_),
       skip_("SKIP_REGULAR_EXPRESSION", test.skip_expressions, notes_),
       timeout_("TIMEOUT_AFTER_MATCH", TimeoutExpressions(test), notes_),
-      ran_nothing_("", IfFiltered(test, kRanNothing), notes_),
-      ran_something_("", IfFiltered(test, kRanSomething), notes_),
+      ran_nothing_("", IfFiltered(filter_, kRanNothing), notes_),
+      ran_something_("", IfFiltered(filter_, kRanSomething), notes_),
       reads_output_(!pass_.empty() || !fail_.empty() || !skip_.empty() ||
                     !timeout_.empty() || !ran_nothing_.empty()) {}
 
@@ -167,7 +184,7 @@ void CtestJudge::Settle(WaitStatus status, TestResult& result) {
     // Green in CTest, though nothing was tested.
     result.outcome = Outcome::kNotRun;
     result.message = absl::StrCat(
-        "the program has no test for ", *GtestFilter(test_),
+        "the program has no test for ", filter_,
         "; it has changed since its tests were listed: build again");
     return;
   }

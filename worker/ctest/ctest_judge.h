@@ -23,11 +23,18 @@ namespace paceline {
 
 class CtestJudge {
  public:
-  // `test` must outlive the judge.
-  explicit CtestJudge(const CtestTest& test);
+  // `test` must outlive the judge. `env` is what its program is given,
+  // "NAME=value" each: a GoogleTest filter may be in it.
+  explicit CtestJudge(const CtestTest& test,
+                      const std::vector<std::string>& env = {});
 
   // The next piece of standard output and error.
   void OnOutput(absl::string_view bytes);
+
+  // Whether PASS, FAIL or SKIP_REGULAR_EXPRESSION asks for all of the output.
+  bool needs_output() const {
+    return !pass_.empty() || !fail_.empty() || !skip_.empty();
+  }
 
   // Whether an expression of TIMEOUT_AFTER_MATCH was found in the lines so
   // far. True once.
@@ -66,6 +73,8 @@ class CtestJudge {
   bool RanNothing();
 
   const CtestTest& test_;
+  // Of GoogleTest; empty: none.
+  const std::string filter_;
   std::string notes_;
   Matcher pass_;
   Matcher fail_;

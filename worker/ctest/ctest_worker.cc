@@ -173,10 +173,11 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
   result.started_unix_ns = UnixNow();
   reporter_.TestStarted(index);
   const Instant start = clock_.Now();
-  CtestJudge judge(test);
+  CtestJudge judge(test, spawn_.env);
   TestProcessOptions options;
   // A fixture may be a server that is to stay.
   options.keep = test.leaves_processes;
+  options.await_output = judge.needs_output();
   options.on_output = [&](absl::string_view bytes) {
     capture_.Append(bytes);
     judge.OnOutput(bytes);
@@ -192,7 +193,7 @@ void UnitRun::Execute(std::uint32_t index, const CtestTest& test) {
     result.outcome = Outcome::kNotRun;
     result.message = std::string(end.status().message());
   } else if (end->terminated) {
-    result.outcome = Outcome::kKilled;
+    result.outcome = Outcome::kCrashed;
     result.message = "ended by SIGTERM to its worker";
   } else {
     judge.Settle(end->status, result);

@@ -22,7 +22,8 @@ namespace paceline {
 namespace {
 
 // How long output may stay open after the program is gone, before what holds
-// it is taken for left behind. CTest itself waits without end.
+// it is taken for left behind. CTest itself waits without end, as we do where
+// a verdict depends on the output.
 constexpr Duration kLeakGrace = std::chrono::milliseconds(500);
 // How long SIGTERM to a whole process tree may take from one process to the
 // next.
@@ -80,8 +81,12 @@ TestProcessEnd Process::Run() {
   }
   if (output_.valid()) {
     const Instant grace = clock_.Now() + kLeakGrace;
-    while (output_.valid() && (kill_at_.has_value() || clock_.Now() < grace)) {
-      Wait(grace);
+    const auto waits_on = [&] {
+      return kill_at_.has_value() ||
+             (options_.await_output ? !end_.terminated : clock_.Now() < grace);
+    };
+    while (output_.valid() && waits_on()) {
+      Wait(options_.await_output ? std::nullopt : std::optional(grace));
     }
     end_.leaked = output_.valid() && !end_.terminated;
   }

@@ -30,6 +30,9 @@ struct TestProcessOptions {
   // What the program leaves is ended when it is gone; with `keep` it may stay,
   // for tests after it.
   bool keep = false;
+  // The verdict depends on all of the output: wait for its end, whoever holds
+  // it open, for as long as the agent lets the test run.
+  bool await_output = false;
   // Standard output and error, merged as they come.
   std::function<void(absl::string_view)> on_output;
 };

@@ -226,7 +226,7 @@ TEST_F(CommandWorkerTest, SigtermEndsTheRunningTest) {
   reporter_.on_started = [this](std::uint32_t) { reporter_.Terminate(); };
   Run();
   EXPECT_THAT(reporter_.started, ElementsAre(0));
-  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kKilled);
+  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kCrashed);
   EXPECT_FALSE(reporter_.results[0].leaked);
 }
 

@@ -129,6 +129,43 @@ TEST(CtestJudgeTest, AFilterThatSelectsSomethingIsGreen) {
             Outcome::kPassed);
 }
 
+// GTEST_COLOR=yes, --gtest_brief=1, and an old GoogleTest's words.
+TEST(CtestJudgeTest, HoweverTheProgramSaysThatItRanNothing) {
+  CtestTest test;
+  test.command = {"/bin/prog", "--gtest_filter=A.B"};
+  for (const char* text :
+       {"\033[0;32m[==========] \033[mRunning 0 tests from 0 test suites.\n",
+        "[==========] 0 tests from 0 test suites ran. (0 ms total)\n",
+        "\033[0;32m[==========] \033[m0 tests from 0 test suites ran.\n",
+        "note\n[==========] Running 0 tests from 0 test cases.\n",
+        "[==========] 0 tests from 0 test cases ran.\n"}) {
+    EXPECT_EQ(Judge(test, text, Exited(0)).outcome, Outcome::kNotRun) << text;
+  }
+  for (const char* text :
+       {"\033[0;32m[==========] \033[m12 tests from 3 test suites ran.\n"
+        "[==========] 0 tests from 0 test suites ran.\n",
+        "[==========] 1 test from 1 test suite ran. (0 ms total)\n",
+        "he said [==========] Running 0 tests from 0 test suites.\n"}) {
+    EXPECT_EQ(Judge(test, text, Exited(0)).outcome, Outcome::kPassed) << text;
+  }
+}
+
+TEST(CtestJudgeTest, AFilterInTheEnvironmentIsOneToo) {
+  CtestTest test;
+  test.command = {"/bin/prog"};
+  for (const auto& [variable, outcome] :
+       {std::pair("GTEST_FILTER=A.B", Outcome::kNotRun),
+        std::pair("GTEST_FILTER=", Outcome::kPassed),
+        std::pair("OTHER=A.B", Outcome::kPassed)}) {
+    const std::vector<std::string> env = {"PATH=/bin", variable};
+    CtestJudge judge(test, env);
+    judge.OnOutput("[==========] Running 0 tests from 0 test suites.\n");
+    TestResult result;
+    judge.Settle(Exited(0), result);
+    EXPECT_EQ(result.outcome, outcome) << variable;
+  }
+}
+
 TEST(CtestJudgeTest, WithoutAFilterZeroTestsAreTheProgramsBusiness) {
   CtestTest test;
   test.command = {"/bin/prog"};

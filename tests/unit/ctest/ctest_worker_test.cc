@@ -247,7 +247,7 @@ TEST_F(CtestWorkerTest, ATestHasTimeToPutThingsAwayAfterSigterm) {
       RunOne(ScriptWatchedFor("ready",
                               "trap 'echo put away; exit 0' TERM; echo ready; "
                               "sleep 600 > /dev/null 2>&1 & wait"));
-  EXPECT_EQ(result.outcome, Outcome::kKilled);
+  EXPECT_EQ(result.outcome, Outcome::kCrashed);
   EXPECT_EQ(result.output.head, "ready\nput away\n");
 }
 
@@ -257,7 +257,7 @@ TEST_F(CtestWorkerTest, SigtermEndsTheTestAndTellsItsOutput) {
   Add(Script("exit 0"));
   Run();
   ASSERT_THAT(reporter_.results, SizeIs(1));
-  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kKilled);
+  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kCrashed);
   EXPECT_THAT(reporter_.results[0].output.head, HasSubstr("pid "));
 }
 
