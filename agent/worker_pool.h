@@ -159,6 +159,8 @@ class WorkerPool {
     bool began_late = false;
     // It finished its unit while being ended.
     bool unit_done = false;
+    // The last test that it told of came to a violent end.
+    bool told_of_violence = false;
   };
 
   struct Unit {

@@ -259,6 +259,12 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
   if (worker.reported.has_value() || worker.unit_done) {
     return;  // we ended it, and what for is told
   }
+  // A SIGTERM that was nobody's of ours, and reached a test and its worker.
+  constexpr int kExitTerminated = 128 + SIGTERM;
+  if (worker.told_of_violence && death.status.has_value() &&
+      death.status->exited() && death.status->exit_code() == kExitTerminated) {
+    return;  // with its test's result all is told
+  }
   const std::string how = worker.cause == Cause::kMisbehaved
                               ? worker.cause_text
                               : HowItEnded(death);

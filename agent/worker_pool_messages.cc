@@ -157,6 +157,8 @@ void WorkerPool::OnTestFinished(Instant now, Worker& worker,
     return;
   }
   unit.barren = 0;
+  worker.told_of_violence = message.result.outcome == Outcome::kCrashed ||
+                            message.result.outcome == Outcome::kKilled;
   EmitAttempt(unit, worker.id, *index, std::move(message.result));
   ExpectTest(now, unit);
 }

@@ -49,6 +49,7 @@ std::vector<Behaviour> EndingBehaviours() {
       {"changes-directory", "passed"},
       // Its parent is the worker.
       {"kills-its-parent", "crashed", "SIGKILL"},
+      {"kills-its-parent-gently", "crashed", "SIGTERM to its worker"},
       {"kills-its-group", "crashed", "SIGKILL"},
       {"pretends-to-pass", "failed", "exit status 1"},
       {"pretends-to-fail", "passed"},

@@ -138,6 +138,11 @@ int KillsItsParent() {
   WaitForEver();
 }
 
+int TerminatesItsParent() {
+  kill(getppid(), SIGTERM);
+  WaitForEver();
+}
+
 int KillsItsGroup() {
   kill(0, SIGKILL);
   WaitForEver();
@@ -210,6 +215,7 @@ constexpr std::array kBehaviours = {
     Behaviour{"closes-output", ClosesOutput},
     Behaviour{"changes-directory", ChangesDirectory},
     Behaviour{"kills-its-parent", KillsItsParent},
+    Behaviour{"kills-its-parent-gently", TerminatesItsParent},
     Behaviour{"kills-its-group", KillsItsGroup},
     Behaviour{"pretends-to-pass", PretendsToPass},
     Behaviour{"pretends-to-fail", PretendsToFail},

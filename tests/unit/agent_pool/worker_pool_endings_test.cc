@@ -145,6 +145,18 @@ TEST_F(PoolEndingsTest, ADeathWithTheWardenIsNotTheTestsCrash) {
   ExpectTheRestRunsIn(worker(2));
 }
 
+// A test that sent SIGTERM to its parent was told of twice.
+TEST_F(PoolEndingsTest, ASigtermThatATestToldOfIsNotToldAgain) {
+  WorkerTestFinished finished;
+  finished.request = Request(worker(1));
+  finished.result.outcome = Outcome::kCrashed;
+  Say(worker(1), finished);
+  Exited(worker(1), ExitStatus(128 + SIGTERM));
+  EXPECT_EQ(Attempts().size(), 1u);
+  EXPECT_THAT(effects_.Items<ExtraItem>(), testing::IsEmpty());
+  ExpectTheRestRunsIn(worker(2));
+}
+
 TEST_F(PoolEndingsTest, ADeathBetweenTestsChargesNoTestAndIsShown) {
   Finished(worker(1), 0);
   Exited(worker(1), SIGABRT);
