@@ -16,7 +16,7 @@ namespace {
 
 constexpr Duration kFlushAfter = std::chrono::milliseconds(100);
 constexpr std::size_t kFlushBytes = 64 * 1024;
-constexpr absl::string_view kEnd = "</testsuite>\n</testsuites>\n";
+constexpr absl::string_view kEnd = "</testsuite>\n";
 
 // What readers of JUnit files tell apart.
 enum class Kind { kPassed, kFailure, kError, kSkipped };
@@ -35,7 +35,11 @@ Kind KindOf(const AttemptEvent& attempt, const JunitOptions& options) {
 }
 
 std::string Attribute(absl::string_view name, absl::string_view value) {
-  return absl::StrCat(" ", name, "=\"", XmlEscape(value), "\"");
+  // As they are, a reader would turn them into spaces.
+  return absl::StrCat(
+      " ", name, "=\"",
+      absl::StrReplaceAll(XmlEscape(value), {{"\n", "&#10;"}, {"\t", "&#9;"}}),
+      "\"");
 }
 
 // A scope that begins the test's name is its class, as GoogleTest has it.
@@ -59,62 +63,87 @@ std::string OutputText(const CapturedOutput& output) {
   return text;
 }
 
+std::string Details(const TestRef& test, const TestResult& result) {
+  const std::string position = Position(test, result);
+  return absl::StrCat(
+      position.empty() ? "" : absl::StrCat(XmlEscape(position), "\n"),
+      XmlEscape(result.details));
+}
+
 // <failure message="…" type="timed_out">details</failure>
 std::string Problem(absl::string_view element, absl::string_view type,
                     const TestRef& test, const TestResult& result) {
-  const std::string position = Position(test, result);
-  return absl::StrCat(
-      "<", element, Attribute("message", result.message),
-      Attribute("type", type), ">",
-      position.empty() ? "" : absl::StrCat(XmlEscape(position), "\n"),
-      XmlEscape(result.details), "</", element, ">\n");
+  return absl::StrCat("<", element, Attribute("message", result.message),
+                      Attribute("type", type), ">", Details(test, result), "</",
+                      element, ">\n");
 }
 
+// An attempt before the last one.
+std::string EarlierProblem(const TestRef& test, const TestResult& result) {
+  return absl::StrCat(
+      "<rerunFailure", Attribute("message", result.message),
+      Attribute("type", ToString(result.outcome)), "><stackTrace>",
+      Details(test, result), "</stackTrace>",
+      result.output.empty()
+          ? ""
+          : absl::StrCat("<system-out>", OutputText(result.output),
+                         "</system-out>"),
+      "</rerunFailure>\n");
+}
+
+// The schema has no place for a test's properties. Readers that know of them
+// (Jenkins' and TestRail's among them) take such lines out of its output.
 void AppendProperty(absl::string_view name, absl::string_view value,
-                    std::string& xml) {
-  absl::StrAppend(&xml, "<property", Attribute("name", name),
-                  Attribute("value", value), "/>\n");
+                    std::string& lines) {
+  absl::StrAppend(&lines, "[[PROPERTY|",
+                  absl::StrReplaceAll(name, {{"=", "_"}, {"\n", " "}}), "=",
+                  absl::StrReplaceAll(value, {{"\n", " "}}), "]]\n");
 }
 
 std::string Properties(const TestRef& test, const AttemptEvent& attempt) {
-  std::string xml = "<properties>\n";
-  AppendProperty("paceline.suite", test.suite, xml);
-  AppendProperty("paceline.verdict", ToString(*attempt.verdict), xml);
+  std::string lines;
+  AppendProperty("paceline.suite", test.suite, lines);
+  AppendProperty("paceline.verdict", ToString(*attempt.verdict), lines);
+  if (!test.file.empty()) {
+    AppendProperty("paceline.file", test.file, lines);
+    AppendProperty("paceline.line", absl::StrCat(test.line), lines);
+  }
   if (attempt.attempt > 1) {
-    AppendProperty("paceline.attempt", absl::StrCat(attempt.attempt), xml);
+    AppendProperty("paceline.attempt", absl::StrCat(attempt.attempt), lines);
   }
   if (!attempt.rerun.empty()) {
-    AppendProperty("paceline.rerun", attempt.rerun, xml);
+    AppendProperty("paceline.rerun", attempt.rerun, lines);
   }
   if (!attempt.agent.empty()) {
-    AppendProperty("paceline.agent", attempt.agent, xml);
-    AppendProperty("paceline.host", attempt.host, xml);
-    AppendProperty("paceline.worker", absl::StrCat(attempt.worker), xml);
+    AppendProperty("paceline.agent", attempt.agent, lines);
+    AppendProperty("paceline.host", attempt.host, lines);
+    AppendProperty("paceline.worker", absl::StrCat(attempt.worker), lines);
   }
   if (attempt.result.leaked) {
-    AppendProperty("paceline.leaked", "true", xml);
+    AppendProperty("paceline.leaked", "true", lines);
   }
   if (attempt.result.health.has_value()) {
     const WorkerHealth& health = *attempt.result.health;
     if (health.rss_bytes.has_value()) {
       AppendProperty("paceline.rss_bytes", absl::StrCat(*health.rss_bytes),
-                     xml);
+                     lines);
     }
     if (health.peak_rss_bytes.has_value()) {
       AppendProperty("paceline.peak_rss_bytes",
-                     absl::StrCat(*health.peak_rss_bytes), xml);
+                     absl::StrCat(*health.peak_rss_bytes), lines);
     }
     if (health.open_fds.has_value()) {
-      AppendProperty("paceline.open_fds", absl::StrCat(*health.open_fds), xml);
+      AppendProperty("paceline.open_fds", absl::StrCat(*health.open_fds),
+                     lines);
     }
     if (health.threads.has_value()) {
-      AppendProperty("paceline.threads", absl::StrCat(*health.threads), xml);
+      AppendProperty("paceline.threads", absl::StrCat(*health.threads), lines);
     }
   }
   for (const auto& [name, value] : attempt.result.properties) {
-    AppendProperty(name, value, xml);
+    AppendProperty(name, value, lines);
   }
-  return xml + "</properties>\n";
+  return lines;
 }
 
 std::string Timestamp(std::int64_t unix_ns) {
@@ -146,12 +175,13 @@ std::string JunitWriter::Head(Instant now) const {
   constexpr std::size_t kWidth = 160;
   const std::string padded =
       counts + std::string(kWidth - std::min(kWidth, counts.size()), ' ');
-  return absl::StrCat(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"paceline",
-      "\"", padded, ">\n<testsuite", Attribute("name", options_.title),
-      Attribute("hostname", options_.host),
-      Attribute("timestamp", Timestamp(options_.started_unix_ns)), padded,
-      ">\n");
+  return absl::StrCat("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite",
+                      Attribute("name", options_.title), padded,
+                      ">\n<properties>\n<property", " name=\"hostname\"",
+                      Attribute("value", options_.host),
+                      "/>\n<property name=\"timestamp\"",
+                      Attribute("value", Timestamp(options_.started_unix_ns)),
+                      "/>\n</properties>\n");
 }
 
 void JunitWriter::OnDiscoveryError(Instant now, const DiscoveryError& error) {
@@ -169,45 +199,23 @@ void JunitWriter::OnAttempt(Instant now, const TestRef& test,
   if (!attempt.verdict.has_value()) {
     if (!IsGood(result.outcome)) {
       // Whether it is a flaky or a repeated failure is known at the end.
-      absl::StrAppend(
-          &earlier_[test.index],
-          Problem("rerunFailure", ToString(result.outcome), test, result));
+      earlier_[test.index] += EarlierProblem(test, result);
     }
     return;
   }
   const auto [class_name, name] = ClassAndName(test);
   std::string xml = absl::StrCat(
       "<testcase", Attribute("name", name), Attribute("classname", class_name),
-      absl::StrFormat(" time=\"%.6f\"", ToSeconds(result.duration)));
-  if (!test.file.empty()) {
-    absl::StrAppend(&xml, Attribute("file", test.file),
-                    absl::StrCat(" line=\"", test.line, "\""));
-  }
-  if (*attempt.verdict == Verdict::kNotRun) {
-    absl::StrAppend(&xml, " status=\"notrun\"");
-  }
-  absl::StrAppend(&xml, ">\n", Properties(test, attempt));
+      absl::StrFormat(" time=\"%.3f\"", ToSeconds(result.duration)), ">\n");
   const Kind kind = KindOf(attempt, options_);
   const absl::string_view type =
       kind == Kind::kFailure && result.leaked && IsGood(result.outcome)
           ? "leaked"
           : ToString(*attempt.verdict);
-  switch (kind) {
-    case Kind::kPassed:
-      break;
-    case Kind::kFailure:
-      ++failures_;
-      absl::StrAppend(&xml, Problem("failure", type, test, result));
-      break;
-    case Kind::kError:
-      ++errors_;
-      absl::StrAppend(&xml, Problem("error", type, test, result));
-      break;
-    case Kind::kSkipped:
-      ++skipped_;
-      absl::StrAppend(&xml, "<skipped", Attribute("message", result.message),
-                      "/>\n");
-      break;
+  // The schema has them in this order.
+  if (kind == Kind::kFailure) {
+    ++failures_;
+    xml += Problem("failure", type, test, result);
   }
   if (const auto earlier = earlier_.find(test.index);
       earlier != earlier_.end()) {
@@ -218,10 +226,17 @@ void JunitWriter::OnAttempt(Instant now, const TestRef& test,
                : earlier->second;
     earlier_.erase(earlier);
   }
-  if (!result.output.empty()) {
-    absl::StrAppend(&xml, "<system-out>", OutputText(result.output),
-                    "</system-out>\n");
+  if (kind == Kind::kSkipped) {
+    ++skipped_;
+    absl::StrAppend(&xml, "<skipped", Attribute("message", result.message),
+                    "/>\n");
   }
+  if (kind == Kind::kError) {
+    ++errors_;
+    xml += Problem("error", type, test, result);
+  }
+  absl::StrAppend(&xml, "<system-out>", XmlEscape(Properties(test, attempt)),
+                  OutputText(result.output), "</system-out>\n");
   Add(now, xml + "</testcase>\n");
 }
 

@@ -94,9 +94,17 @@ TEST_F(JunitWriterTest, EveryKindOfVerdictIsValidAndCounted) {
   EXPECT_THAT(text, HasSubstr("tests=\"12\" failures=\"4\" errors=\"3\" "
                               "skipped=\"1\""));
   EXPECT_THAT(text, HasSubstr("name=\"Bar0\" classname=\"Foo\""));
-  EXPECT_THAT(text, HasSubstr("name=\"paceline.agent\" value=\"alpha\""));
-  EXPECT_THAT(text, HasSubstr("name=\"key\" value=\"value\""));
-  EXPECT_THAT(text, HasSubstr("name=\"paceline.rss_bytes\" value=\"4096\""));
+  const auto tests = ReadJunitTests(path_);
+  const auto found = tests.find("Foo.Bar0");
+  ASSERT_NE(found, tests.end());
+  EXPECT_EQ(found->second.verdict, "passed");
+  EXPECT_THAT(
+      found->second.properties,
+      testing::IsSupersetOf({testing::Pair("paceline.agent", "alpha"),
+                             testing::Pair("key", "value"),
+                             testing::Pair("paceline.file", "foo.cc"),
+                             testing::Pair("paceline.line", "12"),
+                             testing::Pair("paceline.rss_bytes", "4096")}));
 }
 
 TEST_F(JunitWriterTest, TheFileIsValidWhileTheRunGoesOn) {
@@ -146,6 +154,37 @@ TEST_F(JunitWriterTest, AttemptsBeforeTheLastAreInItsCase) {
   EXPECT_THAT(text, HasSubstr("<flakyFailure message=\"first try\""));
   EXPECT_THAT(text, HasSubstr("<rerunFailure message=\"first try\""));
   EXPECT_EQ(ReadJunit(path_).size(), 2U);
+}
+
+TEST_F(JunitWriterTest, EveryOrderOfAttemptsIsValid) {
+  std::uint32_t index = 0;
+  for (const Verdict verdict : {Verdict::kFailed, Verdict::kError,
+                                Verdict::kSkipped, Verdict::kFlaky}) {
+    const std::string name = absl::StrCat("Foo.Bar", index);
+    for (const Outcome outcome : {Outcome::kFailed, Outcome::kError}) {
+      AttemptEvent attempt = Attempt(std::nullopt, outcome);
+      attempt.result.output.head = "said before";
+      writer_->OnAttempt(kStart, Ref(index, name), attempt);
+    }
+    AttemptEvent last = Attempt(verdict, verdict == Verdict::kFlaky
+                                             ? Outcome::kPassed
+                                             : static_cast<Outcome>(verdict));
+    last.result.output.head = "said\n";
+    writer_->OnAttempt(kStart, Ref(index++, name), last);
+  }
+  End();
+  ExpectValid();
+  EXPECT_EQ(ReadJunitTests(path_).find("Foo.Bar1")->second.output, "said\n");
+}
+
+TEST_F(JunitWriterTest, LinesOfAMessageAreKept) {
+  AttemptEvent attempt = Attempt(Verdict::kFailed, Outcome::kFailed);
+  attempt.result.message = "one\n\ttwo";
+  writer_->OnAttempt(kStart, Ref(0, "Foo.Bar"), attempt);
+  End();
+  ExpectValid();
+  EXPECT_EQ(ReadJunitTests(path_).find("Foo.Bar")->second.message,
+            "one\n\ttwo");
 }
 
 TEST_F(JunitWriterTest, WhatIsMissingDoesNotLookGood) {
