@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,89 +12,14 @@
 #include "cli/commands.h"
 #include "cli/discovery_thread.h"
 #include "cli/exit_code.h"
+#include "cli/list_writer.h"
+#include "cli/report_file.h"
 #include "cli/run_flags.h"
 #include "cli/signals.h"
 #include "cli/targets.h"
 #include "cli/terminal.h"
-#include "cli/text.h"
 
 namespace paceline {
-namespace {
-
-// Writes tests as they are found, under a line for each suite.
-class Listing {
- public:
-  explicit Listing(bool verbose) : verbose_(verbose) {}
-
-  void Take(Found found) {
-    if (auto* suite = std::get_if<FoundSuite>(&found)) {
-      suites_.push_back(absl::StrCat(PrintableLine(suite->spec.name), " (",
-                                     suite->spec.runner, ")"));
-    } else if (auto* test = std::get_if<TestSpec>(&found)) {
-      Print(*test);
-    } else if (auto* error = std::get_if<DiscoveryError>(&found)) {
-      ++errors_;
-      WriteSentence(absl::StrCat(error->target, ": ", error->message));
-    } else if (auto* note = std::get_if<DiscoveryNote>(&found)) {
-      WriteSentence(note->text);
-    } else {
-      over_ = std::get<DiscoveryOver>(found);
-    }
-  }
-
-  int Finish() {
-    WriteAll(STDOUT_FILENO,
-             absl::StrCat(text_, tests_, tests_ == 1 ? " test" : " tests",
-                          " in ", suites_.size(),
-                          suites_.size() == 1 ? " suite\n" : " suites\n"));
-    RunFacts facts;
-    facts.discovery_errors = errors_;
-    facts.selected = over_.selected;
-    facts.in_shard = over_.in_shard;
-    facts.green = true;
-    return static_cast<int>(DecideExitCode(facts));
-  }
-
- private:
-  void Print(const TestSpec& test) {
-    ++tests_;
-    const int suite = static_cast<int>(Value(test.suite));
-    if (suite != last_suite_) {
-      last_suite_ = suite;
-      absl::StrAppend(&text_, suites_[Value(test.suite)], "\n");
-    }
-    absl::StrAppend(&text_, "  ", PrintableLine(test.name));
-    if (test.skip_reason.has_value()) {
-      absl::StrAppend(&text_, "  [", PrintableLine(*test.skip_reason), "]");
-    }
-    if (verbose_) {
-      if (!test.file.empty()) {
-        absl::StrAppend(&text_, "  ", PrintableLine(test.file), ":", test.line);
-      }
-      for (const std::string& label : test.labels) {
-        absl::StrAppend(&text_, "  #", PrintableLine(label));
-      }
-    }
-    text_ += '\n';
-    if (text_.size() >= kWriteBytes) {
-      WriteAll(STDOUT_FILENO, text_);
-      text_.clear();
-    }
-  }
-
-  static constexpr std::size_t kWriteBytes = 64 * 1024;
-
-  const bool verbose_;
-  std::vector<std::string> suites_;
-  int last_suite_ = -1;
-  std::string text_;
-  std::uint64_t tests_ = 0;
-  std::uint64_t errors_ = 0;
-  DiscoveryOver over_;
-};
-
-}  // namespace
-
 int ListCommand(const Invocation& invocation) {
   RunFlags flags;
   auto parsed = ReadSettings(invocation, RunOptionSet(&flags));
@@ -131,22 +55,62 @@ int ListCommand(const Invocation& invocation) {
     WriteSentence(status.message());
     return static_cast<int>(ExitCode::kUsage);
   }
-  Listing listing(flags.verbosity == Verbosity::kVerbose);
+  std::unique_ptr<ReportFile> json;
+  if (!flags.json.empty()) {
+    auto opened = flags.json == "-"
+                      ? ReportFile::Share(STDOUT_FILENO, "standard output")
+                      : ReportFile::Create(flags.json);
+    if (!opened.ok()) {
+      WriteSentence(opened.status().message());
+      return static_cast<int>(ExitCode::kUsage);
+    }
+    json = *std::move(opened);
+  }
+  ListWriter::Sink text_sink;
+  if (flags.json != "-") {
+    text_sink = [](absl::string_view text) { WriteAll(STDOUT_FILENO, text); };
+  }
+  ListWriter::Sink json_sink;
+  if (json != nullptr) {
+    json_sink = [&json](absl::string_view lines) { json->Append(lines); };
+  }
+  ListWriter listing(flags.verbosity == Verbosity::kVerbose, text_sink,
+                     json_sink);
   // A listing is somebody else's program in a process group of its own: it is
   // ended before we leave.
   bool interrupted = false;
   DiscoverAll(
       flags, targets,
-      [&listing](Found found) { listing.Take(std::move(found)); },
+      [&listing](const Found& found) {
+        listing.Take(found);
+        if (const auto* error = std::get_if<DiscoveryError>(&found)) {
+          WriteSentence(absl::StrCat(error->target, ": ", error->message));
+        } else if (const auto* note = std::get_if<DiscoveryNote>(&found)) {
+          WriteSentence(note->text);
+        }
+      },
       [&] { return interrupted = interrupted || signals->Take().has_value(); });
   if (interrupted) {
     return static_cast<int>(ExitCode::kInterrupted);
   }
-  const int code = listing.Finish();
-  if (code == static_cast<int>(ExitCode::kNothingSelected)) {
-    WriteSentence(absl::StrCat("no test was selected: ", SelectionText(flags)));
+  listing.Finish();
+  RunFacts facts;
+  facts.discovery_errors = listing.errors();
+  facts.selected = listing.over().selected;
+  facts.in_shard = listing.over().in_shard;
+  facts.green = true;
+  if (json != nullptr && !json->status().ok()) {
+    facts.failure = std::string(json->status().message());
+    WriteSentence(facts.failure);
   }
-  return code;
+  const ExitCode code = DecideExitCode(facts);
+  if (code == ExitCode::kNothingSelected) {
+    WriteSentence(absl::StrCat("no test was selected: ", SelectionText(flags)));
+  } else if (listing.tests() == 0 && facts.selected > 0) {
+    WriteSentence(absl::StrCat("this shard holds none of the ", facts.selected,
+                               " tests that were selected"));
+  }
+  return static_cast<int>(code);
 }
 
 }  // namespace paceline

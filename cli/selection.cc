@@ -179,39 +179,46 @@ void Selection::Finish() {
   if (options_.shuffle_seed.has_value()) {
     kept_ = Shuffled(std::move(kept_), *options_.shuffle_seed);
   }
-  // Names are unique in a suite, and runners know tests by them: so a
-  // repetition is a suite of its own.
+  fixtures_.assign(suites_.size(), RepeatedFixtures(options_.repeat));
+  for (const TestSpec& kept : kept_) {
+    if (kept.constraints.has_value()) {
+      suites_[Value(kept.suite)].repeats_within = true;
+    }
+    fixtures_[Value(kept.suite)].Add(kept);
+  }
   for (std::uint32_t round = 1; !kept_.empty() && round <= options_.repeat;
        ++round) {
-    for (Suite& suite : suites_) {
-      suite.number.reset();
-    }
-    for (const TestSpec& kept : kept_) {
-      Suite& suite = suites_[Value(kept.suite)];
-      if (!suite.number.has_value()) {
-        suite.number = static_cast<SuiteIndex>(suites_emitted_++);
-        FoundSuite found = suite.found;
-        if (options_.repeat > 1) {
-          absl::StrAppend(&found.spec.name, " [", round, "/", options_.repeat,
-                          "]");
-        }
-        output_(std::move(found));
-      }
-      TestSpec test = kept;
-      test.suite = *suite.number;
-      // Locks and fixtures hold within a suite, but must hold between
-      // repetitions too.
-      if (options_.repeat > 1 && test.constraints.has_value() &&
-          (!test.constraints->locks.empty() ||
-           !test.constraints->fixtures_required.empty() ||
-           NamesFixture(*test.constraints))) {
-        test.constraints->serial = true;
-      }
-      output_(std::move(test));
-    }
+    EmitRound(round);
   }
   kept_.clear();
+  fixtures_.clear();
   output_(DiscoveryOver{selected_, in_shard_});
+}
+
+// Names are unique in a suite, and some runners know tests by them: so a
+// repetition is a suite of its own where nothing speaks against it.
+void Selection::EmitRound(std::uint32_t round) {
+  for (Suite& suite : suites_) {
+    if (!suite.repeats_within) {
+      suite.number.reset();
+    }
+  }
+  for (const TestSpec& kept : kept_) {
+    Suite& suite = suites_[Value(kept.suite)];
+    if (!suite.number.has_value()) {
+      suite.number = static_cast<SuiteIndex>(suites_emitted_++);
+      FoundSuite found = suite.found;
+      if (options_.repeat > 1 && !suite.repeats_within) {
+        found.spec.name += RoundMark(round, options_.repeat);
+      }
+      output_(std::move(found));
+    }
+    TestSpec test = options_.repeat > 1 && suite.repeats_within
+                        ? fixtures_[Value(kept.suite)].InRound(kept, round)
+                        : kept;
+    test.suite = *suite.number;
+    output_(std::move(test));
+  }
 }
 
 }  // namespace paceline

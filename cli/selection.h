@@ -19,6 +19,7 @@
 #include "absl/container/btree_set.h"
 #include "cli/discovery_feed.h"
 #include "cli/filter.h"
+#include "cli/repetition.h"
 #include "worker/discovery/discovery.h"
 
 namespace paceline {
@@ -68,9 +69,13 @@ class Selection final : public DiscoverySink {
     // may have to be added for them.
     absl::btree_set<std::string> needed;
     std::vector<TestSpec> held;
+    // A test that was kept needs something of others, so that all repetitions
+    // are one suite: locks, fixtures and order hold within one.
+    bool repeats_within = false;
   };
 
   void Emit(TestSpec test);
+  void EmitRound(std::uint32_t round);
 
   const SelectionOptions options_;
   const Output output_;
@@ -88,6 +93,7 @@ class Selection final : public DiscoverySink {
   // For repetitions and shuffled runs: what was selected, with the suites'
   // positions in suites_.
   std::vector<TestSpec> kept_;
+  std::vector<RepeatedFixtures> fixtures_;  // of suites_, while they repeat
   std::uint64_t selected_ = 0;
   std::uint64_t in_shard_ = 0;
 };

@@ -15,6 +15,7 @@ namespace paceline {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 using testing::UnorderedElementsAreArray;
 
 // What came out, as "suite: test".
@@ -166,6 +167,46 @@ TEST(SelectionTest, ARepetitionIsASuiteOfItsOwn) {
   EXPECT_THAT(manifest.names,
               ElementsAre("a [1/2]: one", "b [1/2]: two", "b [1/2]: three",
                           "a [2/2]: one", "b [2/2]: two", "b [2/2]: three"));
+}
+
+// Rounds of a fixture ran into each other: a clean-up of one took it away from
+// under the tests of the next.
+TEST(SelectionTest, RepetitionsOfAFixtureFollowEachOther) {
+  SelectionOptions options;
+  options.repeat = 2;
+  const Manifest manifest = Select(std::move(options), [](DiscoverySink& sink) {
+    const SuiteIndex suite = sink.AddSuite(Suite("s"));
+    const auto add = [&](const char* name,
+                         std::vector<std::string> Constraints::*list) {
+      TestSpec test = NamedTest(suite, name);
+      test.constraints.emplace();
+      ((*test.constraints).*list).emplace_back("F");
+      if (std::string(name) == "user") {
+        test.constraints->after = {"plain"};
+        test.constraints->locks = {"L"};
+      }
+      sink.AddTest(std::move(test));
+    };
+    sink.AddTest(NamedTest(suite, "plain"));
+    add("setup", &Constraints::fixtures_setup);
+    add("user", &Constraints::fixtures_required);
+    add("cleanup", &Constraints::fixtures_cleanup);
+  });
+  EXPECT_THAT(manifest.names, ElementsAre("s: plain [1/2]", "s: setup [1/2]",
+                                          "s: user [1/2]", "s: cleanup [1/2]",
+                                          "s: plain [2/2]", "s: setup [2/2]",
+                                          "s: user [2/2]", "s: cleanup [2/2]"));
+  const auto constraints = [&](std::size_t i) {
+    return *manifest.tests[i].constraints;
+  };
+  EXPECT_THAT(constraints(1).after, IsEmpty());
+  EXPECT_THAT(constraints(5).after, ElementsAre("cleanup [1/2]"));
+  EXPECT_THAT(constraints(5).fixtures_setup, ElementsAre("F [2/2]"));
+  EXPECT_THAT(constraints(6).after, ElementsAre("plain [2/2]"));
+  EXPECT_THAT(constraints(6).fixtures_required, ElementsAre("F [2/2]"));
+  EXPECT_THAT(constraints(6).locks, ElementsAre("L"));
+  EXPECT_FALSE(constraints(6).serial);
+  EXPECT_THAT(constraints(7).fixtures_cleanup, ElementsAre("F [2/2]"));
 }
 
 TEST(SelectionTest, ASeedGivesTheSameOrderAgainAndScopesStayTogether) {
