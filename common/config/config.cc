@@ -179,17 +179,52 @@ absl::StatusOr<Config> Config::Load(const std::string& path,
   return Parse(text.str(), path, known);
 }
 
+namespace {
+
+// So many wrong letters are a mistake, not another name.
+constexpr std::size_t kMisspelt = 1;
+// In shorter keys one letter is too much of them.
+constexpr std::size_t kTellingKey = 5;
+
+// What agents and runs tell their workers and tests, and where the file is.
+bool IsOurOwn(absl::string_view name) {
+  constexpr absl::string_view kOurs[] = {
+      "PACELINE_CONFIG",    "PACELINE_SLOTS",
+      "PACELINE_WORKER_FD", "PACELINE_WORKER_NUMBER",
+      "PACELINE_WORKER_ID", "PACELINE_WORKER_TEMPLATE",
+      "PACELINE_PYTHON"};
+  return std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs);
+}
+
+bool HasKnownSection(absl::string_view name,
+                     const std::vector<KnownSetting>& known) {
+  return std::any_of(
+      known.begin(), known.end(), [name](const KnownSetting& setting) {
+        return absl::StartsWith(name, VariableName(setting.section, ""));
+      });
+}
+
+}  // namespace
+
 absl::Status Config::AddEnvironment(const std::vector<std::string>& env,
                                     const std::vector<KnownSetting>& known) {
   for (const std::string& entry : env) {
-    // The table is part of a variable's name, and easily left out. Other
-    // variables that begin like ours are somebody's own.
+    // The table is part of a variable's name, and easily left out or misspelt.
+    // Other variables that begin like ours are somebody's own.
     const std::string name = entry.substr(0, entry.find('='));
+    if (!absl::StartsWith(name, VariableName("", "")) || IsOurOwn(name)) {
+      continue;
+    }
     for (const KnownSetting& setting : known) {
-      if (name == VariableName("", setting.key)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("unknown variable ", name, "; the nearest is ",
-                         VariableName(setting.section, setting.key)));
+      const std::string whole = VariableName(setting.section, setting.key);
+      const std::string without = VariableName("", setting.key);
+      const bool misspelt = !HasKnownSection(name, known) &&
+                            setting.key.size() >= kTellingKey &&
+                            (EditDistance(name, without) <= kMisspelt ||
+                             EditDistance(name, whole) <= kMisspelt);
+      if (name == without || misspelt) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "unknown variable ", name, "; the nearest is ", whole));
       }
     }
   }

@@ -106,8 +106,19 @@ TEST(ConfigTest, AVariableWithoutItsTableNamesTheWholeOne) {
                                       HasSubstr("PACELINE_RUN_WORKERS"))));
 }
 
+TEST(ConfigTest, AMisspeltVariableIsNotIgnored) {
+  for (const char* variable :
+       {"PACELINE_WORKER=1", "PACELINE_WROKERS=1", "PACELINE_RUM_WORKERS=1"}) {
+    Config config;
+    EXPECT_THAT(config.AddEnvironment({variable}, Known()),
+                StatusIs(kInvalid, HasSubstr("PACELINE_RUN_WORKERS")))
+        << variable;
+  }
+}
+
 TEST(ConfigTest, SomebodysOwnVariableIsLeftAlone) {
   Config config;
+  EXPECT_THAT(config.AddEnvironment({"PACELINE_WORKER_ID=1"}, Known()), IsOk());
   EXPECT_THAT(config.AddEnvironment({"PACELINE_OF_MINE=1"}, Known()), IsOk());
 }
 
