@@ -272,9 +272,11 @@ void GtestDiscoverer::Discover(const Target& target,
     return;
   }
   if (!list->status.exited() || list->status.exit_code() != 0) {
-    Log(LogLevel::kInfo,
-        absl::StrCat("listed completely and then ended badly target=",
-                     target.path, " status=\"", Describe(list->status), "\""));
+    sink.AddNote(absl::StrCat(target.path,
+                              " listed its tests and then ended badly (",
+                              Describe(list->status),
+                              "): they are run, but see what it does when it "
+                              "is asked for --gtest_list_tests."));
   }
   if (list->cases.empty()) {
     return;

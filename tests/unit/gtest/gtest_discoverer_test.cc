@@ -315,6 +315,9 @@ TEST_F(GtestDiscovererTest, AWholeListCountsHoweverTheProgramEnds) {
   Discover(GtestProgram("lists_and_dies"));
   EXPECT_THAT(Names(), ElementsAre("NoListing.Passes"));
   EXPECT_THAT(sink_.errors, IsEmpty());
+  EXPECT_THAT(sink_.notes,
+              ElementsAre(AllOf(HasSubstr("lists_and_dies"),
+                                HasSubstr("ended badly (SIGABRT"))));
   Discover(Lister(
       R"({"testsuites": [{"name": "A", "testsuite": [{"name": "B"}]}]})", 1));
   EXPECT_THAT(Names(), ElementsAre("A.B"));
