@@ -46,7 +46,7 @@ void LiveView::OnDiscoveryError(Instant, const DiscoveryError& error) {
 void LiveView::OnAttempt(Instant, const TestRef& test,
                          const AttemptEvent& attempt) {
   if (attempt.verdict.has_value()) {
-    ++settled_;
+    settled_ += test.extra ? 0u : 1u;
     bad_ += IsBad(attempt, options_) ? 1u : 0u;
     flaky_ += *attempt.verdict == Verdict::kFlaky ? 1u : 0u;
     skipped_ += *attempt.verdict == Verdict::kSkipped ? 1u : 0u;

@@ -36,7 +36,7 @@ void PlainView::OnDiscoveryError(Instant, const DiscoveryError& error) {
 void PlainView::OnAttempt(Instant now, const TestRef& test,
                           const AttemptEvent& attempt) {
   if (attempt.verdict.has_value()) {
-    ++settled_;
+    settled_ += test.extra ? 0u : 1u;
     bad_ += IsBad(attempt, options_) ? 1u : 0u;
   }
   const std::string report = AttemptReport(test, attempt, options_);

@@ -74,7 +74,8 @@ TestRef TestTable::Get(TestIndex test) const {
           {entry.scope, entry.scope_size},
           {entry.file, entry.file_size},
           entry.line,
-          suite.target};
+          suite.target,
+          Value(test) >= tests_.size()};
 }
 
 absl::string_view TestTable::SuiteName(SuiteIndex suite) const {

@@ -31,6 +31,8 @@ struct TestRef {
   std::uint32_t line = 0;
   // What the user called the suite's target; empty where there is none.
   absl::string_view target;
+  // Not of the manifest: what failed beside the tests.
+  bool extra = false;
 };
 
 // "foo_test: Foo.Bar"; a name that begins with its suite stands alone.

@@ -227,6 +227,21 @@ TEST_F(LiveViewTest, ItIsNeverHigherThanTheTerminal) {
   EXPECT_EQ(std::count(frames_[0].begin(), frames_[0].end(), '\n'), 1);
 }
 
+// "203/200"
+TEST_F(LiveViewTest, WhatFailsBesideTheTestsIsNoTest) {
+  LiveView view = Make(80);
+  view.OnDiscovered(kStart, 2, true);
+  TestRef extra = Ref("tear-down");
+  extra.extra = true;
+  view.OnAttempt(kStart, Ref("A"), Attempt(Verdict::kPassed));
+  view.OnAttempt(kStart, Ref("B"), Attempt(Verdict::kPassed));
+  view.OnAttempt(kStart, extra, Failed());
+  frames_.clear();
+  view.OnTick(kStart + seconds(5));
+  ASSERT_EQ(frames_.size(), 1u);
+  EXPECT_THAT(frames_[0], HasSubstr(" 2/2 "));
+}
+
 TEST_F(LiveViewTest, ATinyTerminalIsNotWrittenPast) {
   LiveView view = Make(10);
   view.OnDiscovered(kStart, 5, true);
