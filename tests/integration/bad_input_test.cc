@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,26 @@ TEST_F(BadInputTest, AProgramThatIsNoTestBinary) {
   const auto run = Paceline({"run", "/bin/ls"});
   EXPECT_EQ(run->exit_code(), 2);
   EXPECT_THAT(run->err(), AllOf(HasSubstr("/bin/ls"), HasSubstr("--")));
+}
+
+TEST_F(BadInputTest, AProgramWhereAListOfCommandsIsExpected) {
+  for (const std::string& path :
+       {std::string("/bin/true"), Script("script", "rm -f victim")}) {
+    const auto run = Paceline({"run", "--runner", "command", path});
+    EXPECT_EQ(run->exit_code(), 3);
+    EXPECT_THAT(run->out() + run->err(), HasSubstr("paceline run -- " + path));
+  }
+}
+
+TEST_F(BadInputTest, AGoogleTestProgramThatIsNotExecutable) {
+  const std::string path = scratch_.path() + "/copy";
+  std::filesystem::copy_file(TestProgramPath("gtest/gtest_outcomes"), path);
+  chmod(path.c_str(), 0644);
+  for (const char* command : {"run", "list"}) {
+    const auto run = Paceline({command, path});
+    EXPECT_EQ(run->exit_code(), 2);
+    EXPECT_THAT(run->err(), HasSubstr("not executable"));
+  }
 }
 
 TEST_F(BadInputTest, AProgramThatIgnoresTheListingFlag) {
@@ -186,6 +207,32 @@ TEST_F(BadInputTest, VariablesOfTheRunReachTheListing) {
   const auto run =
       Paceline({"list", "--runner", "gtest", path, "--env", "WANTED=yes"});
   EXPECT_EQ(run->exit_code(), 0) << run->err();
+}
+
+// A hanging listing outlived a paceline that was killed.
+TEST_F(BadInputTest, AListingEndsWithAPacelineThatIsKilled) {
+  const std::string path = Script("hangs",
+                                  "sh -c 'echo $$ > child; exec sleep 1000' &\n"
+                                  "echo $$ > pid\nexec sleep 1000");
+  for (const char* name : {"/pid", "/child"}) {
+    ASSERT_EQ(mkfifo((scratch_.path() + name).c_str(), 0600), 0);
+  }
+  for (const char* command : {"run", "list"}) {
+    Program paceline({PacelinePath(), command, "--runner", "gtest", path},
+                     {.env = {}, .working_directory = scratch_.path()});
+    std::vector<Fd> left;
+    for (const char* name : {"/child", "/pid"}) {
+      const pid_t pid = std::stoi(ReadFile(scratch_.path() + name));
+      left.emplace_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+      ASSERT_TRUE(left.back().valid());
+    }
+    paceline.Signal(SIGKILL);
+    ASSERT_TRUE(paceline.WaitForExit());
+    for (const Fd& pidfd : left) {
+      pollfd ended{pidfd.get(), POLLIN, 0};
+      EXPECT_EQ(poll(&ended, 1, 10'000), 1) << command;
+    }
+  }
 }
 
 TEST_F(BadInputTest, AnInterruptedListingIsEnded) {
