@@ -12,10 +12,18 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/net/sockets.h"
+#include "common/wire/codec.h"
 #include "tests/support/program.h"
 
 namespace paceline {
@@ -298,6 +306,94 @@ TEST_F(BadInputTest, TwoAgentsWithOneName) {
       << second.err() << second.out();
 }
 
+// Says to whoever greets it that it is of another time.
+class CoordinatorOfAnotherVersion {
+ public:
+  CoordinatorOfAnotherVersion() {
+    auto router = RouterSocket::Bind(context_, {"tcp://127.0.0.1:*"});
+    EXPECT_TRUE(router.ok()) << router.status();
+    router_ = *std::move(router);
+  }
+  std::string endpoint() const { return router_->endpoints().at(0); }
+
+  void RefuseOne() {
+    const SystemClock clock;
+    NetPoller poller;
+    poller.Add(router_.get());
+    const Instant limit = clock.Now() + std::chrono::seconds(30);
+    while (clock.Now() < limit) {
+      if (const auto hello = router_->Receive(); hello.has_value()) {
+        EXPECT_TRUE(router_
+                        ->Send(hello->peer,
+                               Encode(Refused{RefusalCode::kProtocolVersion,
+                                              "Update paceline to 9.0."}))
+                        .ok());
+        return;
+      }
+      poller.Wait(clock, limit);
+    }
+    ADD_FAILURE() << "nobody came";
+  }
+
+ private:
+  NetContext context_;
+  std::unique_ptr<RouterSocket> router_;
+};
+
+TEST_F(BadInputTest, ACoordinatorOfAnotherProtocolVersion) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  CoordinatorOfAnotherVersion coordinator;
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{
+           {"run", "tree", "--coordinator", coordinator.endpoint()},
+           {"agent", "--connect", coordinator.endpoint(), "--workers", "1"},
+           {"status", "--coordinator", coordinator.endpoint()}}) {
+    std::vector<std::string> argv = arguments;
+    argv.insert(argv.begin(), PacelinePath());
+    Program program(argv, {.env = {}, .working_directory = scratch_.path()});
+    coordinator.RefuseOne();
+    ASSERT_TRUE(program.WaitForExit()) << arguments[0];
+    EXPECT_EQ(program.exit_code(), 3) << arguments[0];
+    EXPECT_THAT(program.err(), HasSubstr("Update paceline to 9.0."))
+        << arguments[0];
+  }
+}
+
+TEST_F(BadInputTest, AnAgentOfAnotherProtocolVersion) {
+  Program coordinator(
+      {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
+  NetContext context;
+  auto dealer = DealerSocket::Connect(context, EndpointOf(coordinator));
+  ASSERT_TRUE(dealer.ok());
+  Hello hello;
+  hello.protocol = kFleetProtocolVersion + 2;
+  hello.program_version = "9.0";
+  hello.name = "alpha";
+  hello.host = "host";
+  hello.slots = 1;
+  const SystemClock clock;
+  NetPoller poller;
+  poller.Add(dealer->get());
+  const Instant limit = clock.Now() + std::chrono::seconds(30);
+  std::optional<Received> answer;
+  while (!answer.has_value() && clock.Now() < limit) {
+    // Nothing is queued before there is a connection.
+    if (absl::IsUnavailable((*dealer)->Send(Encode(hello)))) {
+      poller.Wait(clock, clock.Now() + std::chrono::milliseconds(10));
+      continue;
+    }
+    poller.Wait(clock, limit);
+    answer = (*dealer)->Receive();
+  }
+  ASSERT_TRUE(answer.has_value());
+  const auto message = Decode(answer->bytes);
+  ASSERT_TRUE(message.ok()) << message.status();
+  const auto* refused = std::get_if<Refused>(&*message);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->code, RefusalCode::kProtocolVersion);
+  EXPECT_THAT(refused->sentence, HasSubstr("version"));
+}
+
 TEST_F(BadInputTest, GarbageAtTheCoordinatorsPortDoesNoHarm) {
   Program coordinator(
       {PacelinePath(), "coordinator", "--listen", "tcp://127.0.0.1:*"});
@@ -342,9 +438,16 @@ TEST_F(BadInputTest, ABadValueInTheConfigurationIsNamed) {
 
 TEST_F(BadInputTest, AFullDiskForReportsIsSaidAndNotGreen) {
   scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
-  const auto run = Paceline({"run", "tree", "--junit", "/dev/full"});
-  EXPECT_EQ(run->exit_code(), 3);
-  EXPECT_THAT(run->err(), HasSubstr("/dev/full"));
+  for (const char* report : {"--junit", "--json"}) {
+    for (const char* command : {"run", "list"}) {
+      if (std::string(command) == "list" && std::string(report) == "--junit") {
+        continue;
+      }
+      const auto run = Paceline({command, "tree", report, "/dev/full"});
+      EXPECT_EQ(run->exit_code(), 3) << command << report;
+      EXPECT_THAT(run->err(), HasSubstr("/dev/full")) << command << report;
+    }
+  }
 }
 
 TEST_F(BadInputTest, AnUnknownFlagIsAUsageError) {
