@@ -390,6 +390,7 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
                      ": two reports in one place would destroy each other"));
   }
   if (!flags.resource_spec_file.empty()) {
+    flags.discovery.ctest_resources = true;
     PACELINE_ASSIGN_OR_RETURN(flags.options.resources,
                               ReadResourceSpec(flags.resource_spec_file));
   }

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -209,7 +210,7 @@ TEST_F(CtestVerdictsTest, Resources) {
   Add("unknown", "exit 0", "RESOURCE_GROUPS tpus:1");
   Add("too_many", "exit 0", "RESOURCE_GROUPS 2,ports:1");
   Add("too_much_will_fail", "exit 0", "RESOURCE_GROUPS gpus:5 WILL_FAIL ON");
-  Add("none", "test -z \"$CTEST_RESOURCE_GROUP_COUNT\"");
+  Add("none", is("COUNT", "0"));
   for (int i = 0; i < 4; ++i) {
     // All of the one thing there is.
     Add(absl::StrCat("alone", i),
@@ -272,10 +273,11 @@ TEST_F(CtestVerdictsTest, TestsOfOneName) {
                  "add_test(x /bin/false)\n"
                  "add_test(y /bin/true)\n"
                  "set_tests_properties(x PROPERTIES DEPENDS \"y;x\")\n");
-  file_ = "subdirs(sub)\n";
   Add("x", "exit 0");
   Add("y", "exit 0", "DEPENDS x");
   Add("z", "exit 0", "DEPENDS \"x;y\"");
+  // Whose x waits for tests that wait for the first x.
+  file_ += "subdirs(sub)\n";
   WriteTree();
   EXPECT_EQ(Compare().size(), 5U);
   Compare({"-R", "^x$"});
@@ -288,7 +290,7 @@ class CtestVerdictsRandomTest : public CtestVerdictsTest,
  protected:
   static constexpr int kFixtures = 3;
 
-  unsigned Below(unsigned bound) {
+  unsigned Below(std::size_t bound) {
     return static_cast<unsigned>(random_() % bound);
   }
   bool Often() { return Below(3) != 0; }

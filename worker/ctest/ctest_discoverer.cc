@@ -318,6 +318,11 @@ void Discovery::AddSuite() {
   suite.working_directory = directory_;
   // As ctest sets them for its tests.
   suite.env = {{"CTEST_INTERACTIVE_DEBUG_MODE", "1"}};
+  // Of tests without RESOURCE_GROUPS; those with them are given their own.
+  suite.env.push_back(
+      {"CTEST_RESOURCE_GROUP_COUNT", options_.ctest_resources
+                                         ? std::optional<std::string>("0")
+                                         : std::nullopt});
   if (!options_.ctest_config.empty()) {
     suite.env.push_back({"CMAKE_CONFIG_TYPE", options_.ctest_config});
   }

@@ -86,6 +86,8 @@ struct DiscoveryOptions {
   std::string ctest_config;                  // -C
   std::vector<std::string> ctest_selection;  // -R … -E … -L … -LE …
   bool ctest_rerun_failed = false;
+  // The run has a resource specification.
+  bool ctest_resources = false;
   std::string ctest_program = "ctest";
   PythonOptions python;
   // A run follows: who wants to hear its results may stay.

@@ -176,6 +176,7 @@ TEST_F(CtestDiscovererTest, ADirectoryIsOneSuite) {
   EXPECT_EQ(suite.working_directory, dir_.path());
   EXPECT_THAT(suite.env,
               ElementsAre(EnvEdit{"CTEST_INTERACTIVE_DEBUG_MODE", "1"},
+                          EnvEdit{"CTEST_RESOURCE_GROUP_COUNT", std::nullopt},
                           EnvEdit{"CMAKE_CONFIG_TYPE", "Debug"}));
   EXPECT_THAT(sink_.errors, IsEmpty());
 }
