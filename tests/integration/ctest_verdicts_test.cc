@@ -416,14 +416,15 @@ TEST_P(CtestVerdictsRandomTest, GivesTheVerdictsOfCtest) {
   MakeTree();
   const Verdicts all = Compare();
   EXPECT_EQ(all.size(), names_.size());
-  for (const std::vector<std::string>& selection :
-       std::vector<std::vector<std::string>>{{"-R", "test[0-4]$"},
-                                             {"-R", "test", "-E", "1"},
-                                             {"-E", "setup"},
-                                             {"-L", "slow"},
-                                             {"-LE", "l0"},
-                                             {"-L", "l1", "-R", "test"},
-                                             {"-R", "no such test"}}) {
+  const std::vector<std::vector<std::string>> selections = {
+      {"-R", "test[0-4]$"},  {"-R", "test", "-E", "1"},
+      {"-E", "setup"},       {"-L", "slow"},
+      {"-LE", "l0"},         {"-L", "l1", "-R", "test"},
+      {"-R", "no such test"}};
+  // Each seed tries two of them, and all seeds together try all.
+  for (unsigned i = 0; i < 2; ++i) {
+    const std::vector<std::string>& selection =
+        selections[(2 * GetParam() + i) % selections.size()];
     SCOPED_TRACE(absl::StrJoin(selection, " ") + "\n" + file_);
     Compare(selection);
     if (HasFailure()) {
@@ -436,7 +437,7 @@ TEST_P(CtestVerdictsRandomTest, GivesTheVerdictsOfCtest) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, CtestVerdictsRandomTest,
-                         testing::Range(1U, 9U));
+                         testing::Range(1U, 5U));
 
 }  // namespace
 }  // namespace paceline
