@@ -182,9 +182,11 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
   }
   const std::uint64_t version = GreetingVersion(bytes);
   if (version != 0 && version != kFleetProtocolVersion) {
-    return absl::UnimplementedError(
-        absl::StrCat("the peer speaks fleet protocol ", version,
-                     ", this program ", kFleetProtocolVersion));
+    return absl::UnimplementedError(absl::StrCat(
+        "the peer speaks version ", version,
+        " of the fleet protocol and this program version ",
+        kFleetProtocolVersion, "; update ",
+        version > kFleetProtocolVersion ? "this program" : "the peer"));
   }
   return status;
 }

@@ -391,7 +391,8 @@ TEST_F(BadInputTest, AnAgentOfAnotherProtocolVersion) {
   const auto* refused = std::get_if<Refused>(&*message);
   ASSERT_NE(refused, nullptr);
   EXPECT_EQ(refused->code, RefusalCode::kProtocolVersion);
-  EXPECT_THAT(refused->sentence, HasSubstr("version"));
+  EXPECT_THAT(refused->sentence,
+              AllOf(HasSubstr("version 3"), HasSubstr("update")));
 }
 
 TEST_F(BadInputTest, GarbageAtTheCoordinatorsPortDoesNoHarm) {
