@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,14 +68,18 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
     // Whatever is said must be fit to be sent.
     const absl::StatusOr<Message> decoded = Decode(Encode(message));
     EXPECT_TRUE(decoded.ok()) << decoded.status();
+    if (const auto it = broken_.find(std::string(peer)); it != broken_.end()) {
+      return it->second;
+    }
     said_[std::string(peer)].push_back(message);
     return absl::OkStatus();
   }
 
   void Say(const std::string& peer, Message message) {
     coordinator_.OnMessage(now_, peer, std::move(message));
-    coordinator_.OnTick(now_);
+    Tick();
   }
+  void Tick() { coordinator_.OnTick(now_); }
 
   // Time passes while agents and clients beat, as they do.
   void Advance(Duration duration, const std::vector<std::string>& beating) {
@@ -107,7 +113,7 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
     return taken;
   }
 
-  Hello MakeHello(const std::string& name, std::uint32_t slots) {
+  static Hello MakeHello(const std::string& name, std::uint32_t slots) {
     Hello hello;
     hello.program_version = "test";
     hello.name = name;
@@ -136,12 +142,57 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
     Say(peer, paceline::Want{sessions_[peer], seen, room});
   }
 
-  TestSpec Test(const std::string& name,
-                std::optional<Constraints> constraints = std::nullopt) {
+  static TestSpec Test(const std::string& name,
+                       std::optional<Constraints> constraints = std::nullopt) {
     TestSpec test;
     test.name = name;
     test.constraints = std::move(constraints);
     return test;
+  }
+
+  static SuiteSpec MakeSuite() {
+    SuiteSpec suite;
+    suite.name = "suite";
+    suite.runner = "command";
+    suite.program = "program";
+    return suite;
+  }
+
+  // Opens a run, and closes nothing.
+  RunId Open(RunOptions options = {}) {
+    const RunId run = RandomId<RunId>();
+    run_ = {run};
+    Say("client", SubmitOpen{run, std::move(options)});
+    return run;
+  }
+  static SubmitPart MakePart(RunId run, std::uint32_t number,
+                             std::vector<TestSpec> tests) {
+    SubmitPart part;
+    part.run = run;
+    part.part = number;
+    if (number == 1) {
+      part.suites = {MakeSuite()};
+    }
+    part.tests = std::move(tests);
+    return part;
+  }
+  static SubmitComplete MakeComplete(RunId run,
+                                     const std::vector<SubmitPart>& parts) {
+    ManifestDigest digest;
+    SubmitComplete complete;
+    complete.run = run;
+    complete.parts = static_cast<std::uint32_t>(parts.size());
+    for (const SubmitPart& part : parts) {
+      for (const SuiteSpec& suite : part.suites) {
+        digest.Add(suite);
+      }
+      for (const TestSpec& test : part.tests) {
+        digest.Add(test);
+      }
+      complete.tests += part.tests.size();
+    }
+    complete.digest = digest.Hex();
+    return complete;
   }
 
   // Submits a whole run of one suite.
@@ -150,23 +201,9 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
     run_ = {run};
     Say("client", ClientHello{kFleetProtocolVersion, "test", "host", 1});
     Say("client", SubmitOpen{run, std::move(options)});
-    SubmitPart part;
-    part.run = run;
-    part.part = 1;
-    SuiteSpec suite;
-    suite.name = "suite";
-    suite.runner = "command";
-    suite.program = "program";
-    part.suites = {suite};
-    part.tests = std::move(tests);
-    ManifestDigest digest;
-    digest.Add(suite);
-    for (const TestSpec& test : part.tests) {
-      digest.Add(test);
-    }
-    SubmitComplete complete{run, 1, part.tests.size(), digest.Hex(), {}};
-    Say("client", std::move(part));
-    Say("client", std::move(complete));
+    const SubmitPart part = MakePart(run, 1, std::move(tests));
+    Say("client", part);
+    Say("client", MakeComplete(run, {part}));
     return run;
   }
 
@@ -179,24 +216,37 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
     return leases;
   }
 
-  // The agent runs `lease`, each test to `outcome`, and says so.
-  void Finish(const std::string& peer, const Lease& lease, Outcome outcome) {
+  static AttemptItem MakeAttempt(const Lease& lease, std::size_t test,
+                                 Outcome outcome) {
+    AttemptItem item;
+    item.run = lease.run;
+    item.token = lease.token;
+    item.test = lease.tests.at(test).test;
+    item.attempt = lease.tests.at(test).attempt;
+    item.worker = 1;
+    item.result.outcome = outcome;
+    return item;
+  }
+  static UnitEndItem MakeEnd(const Lease& lease) {
+    return {lease.run, lease.token, 1, {}, {}};
+  }
+  // The agent sends the next of its results.
+  void SendResults(const std::string& peer, std::vector<ResultItem> items) {
     Results results;
     results.session = sessions_[peer];
     results.first = next_result_[peer] + 1;
-    for (const LeasedTest& test : lease.tests) {
-      AttemptItem item;
-      item.run = lease.run;
-      item.token = lease.token;
-      item.test = test.test;
-      item.attempt = test.attempt;
-      item.worker = 1;
-      item.result.outcome = outcome;
-      results.items.emplace_back(std::move(item));
-    }
-    results.items.emplace_back(UnitEndItem{lease.run, lease.token, 1, {}, {}});
+    results.items = std::move(items);
     next_result_[peer] += results.items.size();
     Say(peer, std::move(results));
+  }
+  // The agent runs `lease`, each test to `outcome`, and says so.
+  void Finish(const std::string& peer, const Lease& lease, Outcome outcome) {
+    std::vector<ResultItem> items;
+    for (std::size_t i = 0; i < lease.tests.size(); ++i) {
+      items.emplace_back(MakeAttempt(lease, i, outcome));
+    }
+    items.emplace_back(MakeEnd(lease));
+    SendResults(peer, std::move(items));
   }
 
   // Events told to the client, of one kind.
@@ -235,6 +285,8 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
 
   Instant now_ = Instant(std::chrono::hours(1));
   std::map<std::string, std::vector<Message>> said_;
+  // Peers that nothing can be sent to, and why.
+  std::map<std::string, absl::Status> broken_;
   std::map<std::string, SessionId> sessions_;
   std::map<std::string, std::uint64_t> next_result_;
   std::vector<RunId> run_;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "coordinator/journal.h"
@@ -51,6 +52,23 @@ class LateJournal final : public Journal {
     pending_.clear();
     committed_ = appended_;
   }
+  // The records of one kind, committed or not, of all lives.
+  template <typename R>
+  std::vector<R> All() const {
+    std::vector<R> all;
+    for (const auto& list :
+         {kept, std::vector<std::string>(pending_.begin(), pending_.end())}) {
+      for (const std::string& bytes : list) {
+        const absl::StatusOr<Record> record = DecodeRecord(bytes);
+        EXPECT_TRUE(record.ok()) << record.status();
+        if (const auto* one = std::get_if<R>(&*record)) {
+          all.push_back(*one);
+        }
+      }
+    }
+    return all;
+  }
+
   // The process dies and another one begins.
   void Restart() {
     pending_.clear();
