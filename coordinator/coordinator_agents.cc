@@ -426,6 +426,7 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Draining&) {
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                const Goodbye&) {
+  agent.draining = true;  // should that not have been heard
   LoseAgent(now, agent, agent.leases.empty() ? "left" : "agent drained");
 }
 

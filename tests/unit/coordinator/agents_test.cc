@@ -374,5 +374,16 @@ TEST_F(AgentsTest, WhatADrainedAgentLeavesBehindRunsAgainAndIsShown) {
   EXPECT_THAT(Leases("b"), SizeIs(1));
 }
 
+// Its Draining was lost on the way, and the test counted as lost.
+TEST_F(AgentsTest, WhoSaysGoodbyeHasDrained) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  ASSERT_THAT(Leases("a"), SizeIs(1));
+  Say("a", Goodbye{sessions_["a"]});
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(attempts[0].rerun, "rerun: drained");
+}
+
 }  // namespace
 }  // namespace paceline
