@@ -68,6 +68,8 @@ struct AgentRecord {
   absl::btree_map<Token, LeaseState*> leases;
   std::uint32_t busy_slots = 0;  // of all its leases
   std::uint32_t started_leases = 0;
+  // Of what it was asked to give back and has not started.
+  std::uint32_t slots_asked_back = 0;
   std::optional<Claim> claim;
 
   bool orphaned() const { return session == SessionId{}; }

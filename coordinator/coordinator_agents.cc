@@ -413,8 +413,8 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
   for (const Token token : kept.tokens) {
     LeaseState* const lease = leases_.Find(token);
     if (lease != nullptr && lease->holder == &agent) {
-      lease->revoked_at.reset();
       MarkStarted(now, *lease);
+      lease->revoked_at.reset();
     }
   }
 }

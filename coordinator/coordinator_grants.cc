@@ -149,6 +149,16 @@ void Coordinator::Impl::TakeBack(Instant now) {
   if (idle.empty()) {
     return;
   }
+  // Some of it is for what was asked back already.
+  std::uint32_t asked_back = 0;
+  for (const auto& [instance, agent] : agents_) {
+    asked_back += agent->slots_asked_back;
+  }
+  for (auto& [agent, slots] : idle) {
+    const std::uint32_t meant = std::min(slots, asked_back);
+    slots -= meant;
+    asked_back -= meant;
+  }
   for (const auto& [instance, agent] : agents_) {
     if (agent->busy_slots <= agent->slots() || agent->orphaned()) {
       continue;  // what it holds it can start at once, or nobody is there
@@ -173,6 +183,7 @@ void Coordinator::Impl::TakeBack(Instant now) {
       }
       taker->second -= std::min(lease.wanted_slots, taker->first->slots());
       lease.revoked_at = now;
+      agent->slots_asked_back += lease.slots;
       revoke.tokens.push_back(lease.token);
     }
     if (!revoke.tokens.empty()) {

@@ -177,6 +177,9 @@ void Coordinator::Impl::MarkStarted(Instant now, LeaseState& lease) {
     lease.started = true;
     lease.since = now;
     ++lease.holder->started_leases;
+    if (lease.revoked_at.has_value()) {
+      lease.holder->slots_asked_back -= lease.slots;
+    }
   }
 }
 
@@ -185,6 +188,8 @@ void Coordinator::Impl::ForgetLease(LeaseState& lease) {
   agent.busy_slots -= lease.slots;
   if (lease.started) {
     --agent.started_leases;
+  } else if (lease.revoked_at.has_value()) {
+    agent.slots_asked_back -= lease.slots;
   }
   agent.leases.erase(lease.token);
   leases_.End(lease.token);

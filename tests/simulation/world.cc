@@ -312,6 +312,7 @@ std::vector<std::string> World::Run() {
           " after the last trouble; ", run->workload.running(), " tests run"));
     }
   }
+  CheckTalk();
   CheckRest();
   wrong_.insert(wrong_.end(), store_.wrong().begin(), store_.wrong().end());
   return wrong_;
@@ -569,6 +570,20 @@ void World::CheckOrder(const SimulatedRun& run) {
         }
       }
     }
+  }
+}
+
+void World::CheckTalk() {
+  // A unit that goes to and fro between two agents does it with hundreds of
+  // messages a second, and nothing else is wrong.
+  double most = 200;
+  const double took = ToSeconds(events_.now() - Instant(std::chrono::hours(1)));
+  for (const Workload* const workload : workloads_) {
+    most += 25 * took + 20 * static_cast<double>(workload->executions().size());
+  }
+  if (static_cast<double>(network_.messages()) > most) {
+    wrong_.push_back(
+        absl::StrCat(network_.messages(), " messages in ", took, " s"));
   }
 }
 

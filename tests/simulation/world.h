@@ -83,6 +83,7 @@ class World {
   void CheckTogether(const SimulatedRun& run);
   void CheckResources(const SimulatedRun& run);
   void CheckOrder(const SimulatedRun& run);
+  void CheckTalk();
   void CheckRest();
 
   Random random_;

@@ -340,6 +340,28 @@ TEST_F(TakingBackTest, WhatHasStartedIsNotAskedBack) {
   EXPECT_THAT(Take<Revoke>("a"), IsEmpty());
 }
 
+TEST_F(TakingBackTest, AQuestionWithoutAnAnswerIsAskedAgain) {
+  HoldAhead();
+  Join("b", "beta", 1, 1);
+  EXPECT_THAT(Take<Revoke>("a"), SizeIs(1));
+  Advance(milliseconds(4'500), {"a", "b", "c"});
+  EXPECT_THAT(Take<Revoke>("a"), IsEmpty());
+  Advance(seconds(1), {"a", "b", "c"});
+  EXPECT_THAT(Take<Revoke>("a"),
+              ElementsAre(Revoke{sessions_["a"], {held_[2].token}}));
+  Advance(seconds(5), {"a", "b", "c"});
+  EXPECT_THAT(Take<Revoke>("a"), SizeIs(1));
+}
+
+// With each turn until the answer another one was asked back.
+TEST_F(TakingBackTest, NoMoreIsAskedBackThanThereAreFreeSlots) {
+  HoldAhead();
+  Join("b", "beta", 1, 1);
+  Advance(seconds(3), {"a", "b", "c"});
+  EXPECT_THAT(Take<Revoke>("a"),
+              ElementsAre(Revoke{sessions_["a"], {held_[2].token}}));
+}
+
 TEST_F(TakingBackTest, WhatItsAgentCanStartAtOnceStaysThere) {
   Join("a", "alpha", 3, 3);
   Submit(Tests(3), OneATime());
