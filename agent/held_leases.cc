@@ -23,8 +23,11 @@ HeldLeases::State HeldLeases::state(Token token) const {
   if (FindWaiting(token) != waiting_.end()) {
     return State::kWaiting;
   }
-  const auto past = past_.find(token);
-  return past == past_.end() ? State::kUnknown : past->second;
+  if (const auto past = past_.find(token); past != past_.end()) {
+    return past->second;
+  }
+  // Tokens come in their order: one like this was here, or never will be.
+  return token <= forgotten_ ? State::kReturned : State::kUnknown;
 }
 
 bool HeldLeases::Add(Lease lease, std::shared_ptr<const SuiteSpec> suite) {
@@ -197,6 +200,7 @@ void HeldLeases::Remember(Token token, State state) {
     past_order_.push_back(token);
   }
   if (past_order_.size() > kRemembered) {
+    forgotten_ = std::max(forgotten_, past_order_.front());
     past_.erase(past_order_.front());
     past_order_.pop_front();
   }

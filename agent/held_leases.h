@@ -35,11 +35,11 @@ class HeldLeases {
   explicit HeldLeases(std::uint32_t slots) : slots_(slots) {}
 
   enum class State {
-    kUnknown,   // never here, or so long ago that it is forgotten
+    kUnknown,   // never here
     kWaiting,   // may be given back
     kRunning,   // with the pool
     kEnded,     // may or may not be acknowledged
-    kReturned,  // given back
+    kReturned,  // given back; or so long ago that it is forgotten
     kDropped,   // with the pool still, but not current any more
   };
   State state(Token token) const;
@@ -93,7 +93,7 @@ class HeldLeases {
   };
   using SuiteKey = std::pair<RunId, SuiteIndex>;
 
-  // Lists of a few hundred; a token that long ago cannot be on its way.
+  // Of those longer ago only the greatest is remembered.
   static constexpr std::size_t kRemembered = 4096;
   static constexpr int kMaxOvertaken = 8;
 
@@ -118,6 +118,7 @@ class HeldLeases {
 
   absl::flat_hash_map<Token, State> past_;
   std::deque<Token> past_order_;
+  Token forgotten_;
 };
 
 }  // namespace paceline

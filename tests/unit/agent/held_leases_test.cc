@@ -96,6 +96,29 @@ TEST(HeldLeasesTest, ATokenThatWasHereIsNotTakenASecondTime) {
   EXPECT_THAT(held.List(), ElementsAre(HeldLease{TokenOf(4), false}));
 }
 
+// A grant that came a second time, thousands of units later, was run again.
+TEST(HeldLeasesTest, ATokenThatIsLongForgottenIsNotTakenEither) {
+  HeldLeases held(1);
+  constexpr std::uint64_t kMany = 10'000;
+  for (std::uint64_t i = 1; i <= kMany; ++i) {
+    ASSERT_TRUE(Add(held, {.counter = i}));
+    if (i % 2 == 0) {
+      held.Return(TokenOf(i));
+    } else {
+      held.End(*StartNext(held), true);
+      held.Settle(TokenOf(i));
+    }
+  }
+  for (std::uint64_t i = 1; i <= kMany; ++i) {
+    ASSERT_FALSE(Add(held, {.counter = i})) << i;
+  }
+  EXPECT_TRUE(Add(held, {.counter = kMany + 1}));
+  // Of a later life of the coordinator all tokens are new.
+  Lease lease = MakeLease({.counter = 1});
+  lease.token.epoch = 2;
+  EXPECT_TRUE(held.Add(lease, std::make_shared<const SuiteSpec>()));
+}
+
 TEST(HeldLeasesTest, OnlyWhatWaitsCanBeReturned) {
   HeldLeases held(1);
   Add(held, {.counter = 1});
