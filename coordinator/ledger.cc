@@ -87,7 +87,10 @@ Ledger::Decision Ledger::Lost(TestIndex test, bool no_rerun) {
 Ledger::Decision Ledger::Interrupted(TestIndex test, bool no_rerun) {
   Entry& entry = entries_[Value(test)];
   if (cancelled_) {
-    return Final(test, Verdict::kNotRun);
+    // What it came to before it was tried again stands.
+    return Final(test, entry.last_bad == kNone
+                           ? Verdict::kNotRun
+                           : ToVerdict(static_cast<Outcome>(entry.last_bad)));
   }
   if (no_rerun || policy_.lost_at_once) {
     return Final(test, Verdict::kLost);

@@ -222,6 +222,14 @@ TEST_F(LedgerTest, InACancelledRunEveryAttemptIsTheLast) {
   EXPECT_EQ(ledger.settled(), 4U);
 }
 
+// It was said not to have run, which is no failure of a test.
+TEST_F(LedgerTest, ARetryThatIsCancelledLeavesTheVerdictOfWhatCameBefore) {
+  Ledger ledger = Make({.retries = 1});
+  ledger.Attempted(kTest, Result(Outcome::kTimedOut));
+  ledger.Cancel();
+  EXPECT_EQ(ledger.Interrupted(kTest, false).verdict, Verdict::kTimedOut);
+}
+
 // ---- the rest --------------------------------------------------------------
 
 TEST_F(LedgerTest, ATestThatNeverGetsItsTurnDoesNotGoRoundForEver) {
