@@ -27,6 +27,7 @@ struct AgentRecord {
     std::string peer;
     Hello hello;
     Instant asked_at;
+    Instant ask_again_at;
   };
 
   // A message, and the record that has to be committed before.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/log.h"
 #include "coordinator/coordinator_impl.h"
 
@@ -69,26 +70,44 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   }
   LookAtEpochs(now, hello);
   if (const auto it = agents_.find(hello.instance); it != agents_.end()) {
-    if (hello.seq > it->second->who.seq) {
+    if (hello.name != it->second->who.name) {
+      Send(peer, Refused{RefusalCode::kNotAllowed,
+                         absl::StrCat("agent ", it->second->who.name,
+                                      " now calls itself ", hello.name,
+                                      "; stop it and start it again under its "
+                                      "new name")});
+    } else if (hello.seq > it->second->who.seq) {
       Welcome(now, *it->second, peer, hello);
     }
     return;
   }
   for (const auto& [instance, holder] : agents_) {
-    if (holder->who.name != hello.name) {
-      continue;
+    if (holder->who.name == hello.name) {
+      AddClaim(now, *holder, peer, hello);
+      return;  // answered when the holder has answered, or has not
     }
-    if (!holder->claim.has_value() ||
-        holder->claim->hello.instance != hello.instance) {
-      Tell(*holder, Ping{++nonces_});
-      holder->claim = AgentRecord::Claim{std::string(peer), hello, now};
-    } else if (hello.seq > holder->claim->hello.seq) {
-      holder->claim->peer = std::string(peer);
-      holder->claim->hello = hello;
-    }
-    return;  // answered when the holder has answered, or has not
   }
   Welcome(now, AddAgent(now, hello), peer, hello);
+}
+
+void Coordinator::Impl::AddClaim(Instant now, AgentRecord& holder,
+                                 absl::string_view peer, const Hello& hello) {
+  std::optional<AgentRecord::Claim>& claim = holder.claim;
+  if (!claim.has_value()) {
+    claim = AgentRecord::Claim{std::string(peer), hello, now, now};
+    AskHolder(now, holder);
+  } else if (hello.instance != claim->hello.instance ||
+             hello.seq > claim->hello.seq) {
+    // Whoever asks last waits on; but the holder's time to answer does not
+    // begin anew: two that ask in turn would never see it fenced.
+    claim->peer = std::string(peer);
+    claim->hello = hello;
+  }
+}
+
+void Coordinator::Impl::AskHolder(Instant now, AgentRecord& holder) {
+  holder.claim->ask_again_at = now + holder.beat_interval;
+  Tell(holder, Ping{++nonces_});
 }
 
 void Coordinator::Impl::LookAtEpochs(Instant now, const Hello& hello) {
@@ -121,7 +140,9 @@ AgentRecord& Coordinator::Impl::AddAgent(Instant now, const Hello& hello) {
       it != recovered_results_.end()) {
     agent.results_through = it->second;
   }
-  agents_[hello.instance] = std::move(owned);
+  const bool added =
+      agents_.try_emplace(hello.instance, std::move(owned)).second;
+  PACELINE_CHECK(added);
   return agent;
 }
 
@@ -225,6 +246,10 @@ void Coordinator::Impl::LookAtClaim(Instant now, AgentRecord& agent) {
   if (!agent.claim.has_value()) {
     return;
   }
+  if (agents_.contains(agent.claim->hello.instance)) {
+    agent.claim.reset();  // it has joined under another name since
+    return;
+  }
   if (agent.orphaned() && now - first_turn_ < options_.return_window) {
     return;  // it may be on its way back
   }
@@ -245,6 +270,8 @@ void Coordinator::Impl::LookAtClaim(Instant now, AgentRecord& agent) {
     LoseAgent(now, agent,
               "agent lost: it was silent, and another has its name");
     Welcome(now, AddAgent(now, claim.hello), claim.peer, claim.hello);
+  } else if (now >= agent.claim->ask_again_at) {
+    AskHolder(now, agent);  // that may have been lost
   }
 }
 

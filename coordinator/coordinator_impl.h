@@ -56,6 +56,11 @@ class Coordinator::Impl {
   void Welcome(Instant now, AgentRecord& agent, absl::string_view peer,
                const Hello& hello);
   AgentRecord& AddAgent(Instant now, const Hello& hello);
+  // Another instance wants the holder's name.
+  void AddClaim(Instant now, AgentRecord& holder, absl::string_view peer,
+                const Hello& hello);
+  // Whether it is there.
+  void AskHolder(Instant now, AgentRecord& holder);
   // Its leases are lost, and it is forgotten.
   void LoseAgent(Instant now, AgentRecord& agent, absl::string_view why);
   void LoseLease(Instant now, LeaseState& lease, absl::string_view why);

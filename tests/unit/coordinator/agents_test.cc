@@ -327,6 +327,72 @@ TEST_F(AgentsTest, WhoIsWelcomedToANameIsWelcomedByItsLatestHello) {
   EXPECT_THAT(Verdicts(), SizeIs(leases[0].tests.size()));
 }
 
+// A claim of "alpha" was kept while its instance joined as "beta", and
+// overwrote that record when alpha was lost: its leases were left dangling.
+TEST_F(AgentsTest, AClaimOfWhoHasJoinedUnderAnotherNameIsDropped) {
+  Join("a", "alpha", 1, 0);
+  Hello hello = MakeHello("alpha", 1);
+  Say("b", hello);
+  hello.name = "beta";
+  hello.seq = 2;
+  Say("b2", hello);
+  const auto welcome = Take<Welcome>("b2");
+  ASSERT_THAT(welcome, SizeIs(1));
+  sessions_["b2"] = welcome[0].session;
+  Say("b2", Beat{sessions_["b2"], 1, {}, {}});
+  Want("b2", 0, 1);
+  Submit({Test("1")});
+  const std::vector<Lease> leases = Leases("b2");
+  ASSERT_THAT(leases, SizeIs(1));
+  Advance(40s, {"b2"});  // alpha is lost
+  EXPECT_THAT(Take<Welcome>("b"), IsEmpty());
+  EXPECT_THAT(Take<Welcome>("b2"), IsEmpty());
+  Finish("b2", leases[0], Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+TEST_F(AgentsTest, AnInstanceKeepsItsName) {
+  Hello hello = Join("a", "alpha", 1, 0);
+  hello.name = "beta";
+  hello.seq = 2;
+  Say("a2", hello);
+  EXPECT_THAT(Take<Welcome>("a2"), IsEmpty());
+  const auto refused = Take<Refused>("a2");
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].code, RefusalCode::kNotAllowed);
+  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("alpha"));
+  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("beta"));
+}
+
+// Each took the other's place and began the time anew: the dead holder kept
+// its name until it was lost.
+TEST_F(AgentsTest, TwoThatWantANameDoNotKeepItsDeadHolderAlive) {
+  Join("a", "alpha", 1, 0);
+  Hello one = MakeHello("alpha", 1);
+  Hello other = MakeHello("alpha", 1);
+  for (int i = 0; i < 8; ++i) {
+    one.seq = other.seq = static_cast<std::uint64_t>(i) + 1;
+    Say(absl::StrCat("one-", i), one);
+    Advance(250ms, {});
+    Say(absl::StrCat("other-", i), other);
+    Advance(250ms, {});
+  }
+  std::size_t welcomed = 0;
+  for (int i = 0; i < 8; ++i) {
+    welcomed += Take<Welcome>(absl::StrCat("one-", i)).size() +
+                Take<Welcome>(absl::StrCat("other-", i)).size();
+  }
+  EXPECT_GE(welcomed, 1U);
+}
+
+TEST_F(AgentsTest, AHolderIsAskedAgainWhereTheQuestionMayBeLost) {
+  Join("a", "alpha", 1, 0);
+  Say("b", MakeHello("alpha", 1));
+  EXPECT_THAT(Take<Ping>("a"), SizeIs(1));
+  Advance(1500ms, {});
+  EXPECT_THAT(Take<Ping>("a"), SizeIs(1));
+}
+
 TEST_F(AgentsTest, AnEarlierHelloThatComesLateDoesNotTakeTheClaimOver) {
   Join("a", "alpha", 1, 0);
   Hello hello = MakeHello("alpha", 1);
