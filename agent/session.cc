@@ -135,7 +135,8 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   const Duration lost_after = std::max(welcome.lost_after, 5 * beat_interval_);
   silence_bound_ = std::max(5 * beat_interval_, lost_after / 2);
   start_bound_ = std::min(kStartBound, lost_after * 2 / 3);
-  next_beat_ = now + beat_interval_;
+  // At once: until it is heard how the pool does nothing is granted.
+  next_beat_ = now;
   beat_seq_ = 0;
   grants_seen_ = 0;
   last_want_.reset();

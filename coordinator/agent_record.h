@@ -45,7 +45,10 @@ struct AgentRecord {
   std::string peer;
   Duration beat_interval{};
   Instant last_heard;
+  // As its last beat said; before the first of a session, as that of the one
+  // before. Nothing is given to it until `beaten`: its pool may be stuck.
   Duration pool_turn_age{};
+  bool beaten = false;
   bool draining = false;
   std::uint64_t granted = 0;  // leases, in this session
   Instant last_granted;

@@ -163,7 +163,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   by_peer_[agent.peer] = &agent;
   agent.beat_interval = BeatInterval();
   agent.last_heard = now;
-  agent.pool_turn_age = Duration::zero();
+  agent.beaten = false;
   agent.draining = false;
   agent.granted = 0;
   agent.want_sum = 0;
@@ -222,13 +222,18 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
                    " slots=", agent.who.slots));
 }
 
+void Coordinator::Impl::LoseLeases(Instant now, AgentRecord& agent,
+                                   absl::string_view why) {
+  while (!agent.leases.empty()) {
+    LoseLease(now, *agent.leases.begin()->second, why);
+  }
+}
+
 void Coordinator::Impl::LoseAgent(Instant now, AgentRecord& agent,
                                   absl::string_view why) {
   Log(LogLevel::kWarning, absl::StrCat("agent ", agent.who.name, ": ", why,
                                        " leases=", agent.leases.size()));
-  while (!agent.leases.empty()) {
-    LoseLease(now, *agent.leases.begin()->second, why);
-  }
+  LoseLeases(now, agent, why);
   if (!agent.peer.empty()) {
     by_peer_.erase(agent.peer);
   }
@@ -289,9 +294,18 @@ void Coordinator::Impl::LookAtAgents(Instant now) {
     const Duration silent = now - agent.last_heard;
     if (silent >= LostAfter(agent)) {
       LoseAgent(now, agent, "agent lost");
-    } else if (agent.pool_turn_age + silent >= options_.stuck_lost_after) {
-      LoseAgent(now, agent, "agent stuck");
     } else {
+      if (agent.pool_turn_age + silent >= options_.stuck_lost_after &&
+          !agent.leases.empty()) {
+        // It stays, and is shown; were it forgotten it would join again with
+        // slots that nobody knows to be stuck. Its next hello names what it
+        // holds, and the welcome what of that is lost.
+        Log(LogLevel::kWarning,
+            absl::StrCat("agent ", agent.who.name,
+                         ": agent stuck leases=", agent.leases.size()));
+        LoseLeases(now, agent, "agent stuck");
+        Send(agent.peer, Rehello{});
+      }
       if (agent.ask_again_at.has_value() && now >= *agent.ask_again_at) {
         AskForLeases(now, agent);
       }
@@ -332,7 +346,9 @@ void Coordinator::Impl::ExpectAnswer(Instant now, AgentRecord& agent) {
 // ---- what they say ---------------------------------------------------------
 
 void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Beat& beat) {
+  agent.beaten = true;
   agent.pool_turn_age = beat.pool_turn_age;
+  work_changed_ = true;
   Send(agent.peer, BeatAck{beat.seq});
 }
 

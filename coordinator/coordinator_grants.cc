@@ -29,7 +29,8 @@ bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
   return now - agent.last_heard <
              static_cast<std::int64_t>(options_.fence_beats) *
                  agent.beat_interval &&
-         !agent.draining && !agent.peer.empty() && !agent.full &&
+         agent.beaten && !agent.draining && !agent.peer.empty() &&
+         !agent.full &&
          agent.credit() > 0 && agent.leases.size() < kMaxNamed &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }

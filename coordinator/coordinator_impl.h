@@ -63,6 +63,7 @@ class Coordinator::Impl {
   void AskHolder(Instant now, AgentRecord& holder);
   // Its leases are lost, and it is forgotten.
   void LoseAgent(Instant now, AgentRecord& agent, absl::string_view why);
+  void LoseLeases(Instant now, AgentRecord& agent, absl::string_view why);
   void LoseLease(Instant now, LeaseState& lease, absl::string_view why);
   void ReturnLease(Instant now, LeaseState& lease);
   void LookAtAgents(Instant now);

@@ -123,6 +123,7 @@ class SessionTest : public testing::Test, public AgentSession::Effects {
     Tick();
     ASSERT_EQ(Take<Hello>().size(), 1U);
     Hear(MakeWelcome());
+    Take<Beat>();  // the first comes at once
   }
   // Waits for the hello of another session, and welcomes it.
   Hello JoinAgain(Welcome welcome) {

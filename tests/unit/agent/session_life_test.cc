@@ -22,6 +22,7 @@ TEST_F(SessionTest, ItBeatsAtTheIntervalOfItsWelcome) {
   Welcome welcome = MakeWelcome();
   welcome.beat_interval = seconds(3);
   Hear(welcome);
+  EXPECT_THAT(Take<Beat>(), SizeIs(1));
   Advance(milliseconds(2999));
   EXPECT_THAT(Take<Beat>(), IsEmpty());
   Advance(seconds(7));
@@ -29,8 +30,18 @@ TEST_F(SessionTest, ItBeatsAtTheIntervalOfItsWelcome) {
   ASSERT_THAT(beats, SizeIs(3));
   for (std::size_t i = 0; i < beats.size(); ++i) {
     EXPECT_EQ(beats[i].session, kSession);
-    EXPECT_EQ(beats[i].seq, i + 1);
+    EXPECT_EQ(beats[i].seq, i + 2);
   }
+}
+
+// Nothing is granted before it is known how the pool does.
+TEST_F(SessionTest, ItBeatsAtOnceAndBeforeItAsksForWork) {
+  Tick();
+  Take<Hello>();
+  Hear(MakeWelcome());
+  ASSERT_THAT(sent_, SizeIs(2));
+  EXPECT_TRUE(std::holds_alternative<Beat>(sent_[0]));
+  EXPECT_TRUE(std::holds_alternative<Want>(sent_[1]));
 }
 
 TEST_F(SessionTest, AfterStandingStillOneBeatGoesOut) {

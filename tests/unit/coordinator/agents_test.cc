@@ -201,6 +201,41 @@ TEST_F(AgentsTest, AfterTwoMinutesOfStandingStillItsLeasesAreLost) {
   EXPECT_EQ(attempts[0].result.message, "agent stuck");
 }
 
+// It was forgotten, joined again within milliseconds, was given the tests that
+// it had lost, and lost them again, three times in four seconds: all of them
+// were lost for good, and it went on for as long as it was stuck.
+TEST_F(AgentsTest, AStuckAgentIsKeptAndEatsNoTests) {
+  Hello hello = Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  const std::vector<Lease> leases = Leases("a");
+  ASSERT_THAT(leases, SizeIs(1));
+  Say("a", Beat{sessions_["a"], 1, seconds(121), {}});
+  Pass(milliseconds(200));
+  ASSERT_THAT(TakeEvents<AttemptEvent>(), SizeIs(1));
+  EXPECT_EQ(Agents().at(0).state, "stuck");
+  EXPECT_EQ(Agents().at(0).leases, 0U);
+  // It learns what it has lost.
+  EXPECT_THAT(Take<Rehello>("a"), SizeIs(1));
+  hello.held = {{leases[0].token, true}};
+  hello.seq = 2;
+  Say("a2", hello);
+  const auto welcome = Take<Welcome>("a2");
+  ASSERT_THAT(welcome, SizeIs(1));
+  EXPECT_THAT(welcome[0].dropped, ElementsAre(leases[0].token));
+  sessions_["a2"] = welcome[0].session;
+  EXPECT_EQ(Agents().at(0).state, "stuck");
+  // It has credit before it is known how its pool does, and after.
+  Say("a2", paceline::Want{sessions_["a2"], 0, 1});
+  EXPECT_THAT(Leases("a2"), IsEmpty());
+  Say("a2", Beat{sessions_["a2"], 1, seconds(122), {}});
+  Pass(milliseconds(200));
+  EXPECT_THAT(Leases("a2"), IsEmpty());
+  EXPECT_THAT(Take<Rehello>("a2"), IsEmpty());
+  EXPECT_THAT(TakeEvents<AttemptEvent>(), SizeIs(1));
+  Say("a2", Beat{sessions_["a2"], 2, milliseconds(1), {}});
+  EXPECT_THAT(Leases("a2"), SizeIs(1));
+}
+
 // ---- beats of a large fleet ------------------------------------------------
 
 TEST_F(AgentsTest, ALargeFleetBeatsMoreSlowlyAndIsLostLater) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -139,6 +140,11 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
   }
 
   void Want(const std::string& peer, std::uint64_t seen, std::uint32_t room) {
+    if (beaten_.insert(sessions_[peer]).second) {
+      // Every session begins with one.
+      Say(peer, Beat{sessions_[peer], ++beats_, {}, {}});
+      Take<BeatAck>(peer);
+    }
     Say(peer, paceline::Want{sessions_[peer], seen, room});
   }
 
@@ -292,6 +298,7 @@ class CoordinatorTest : public testing::Test, public CoordinatorOutbox {
   std::vector<RunId> run_;
   std::vector<Event> events_;
   std::uint64_t beats_ = 0;
+  std::set<SessionId> beaten_;
   LateJournal journal_;
   Living coordinator_;
 };
