@@ -12,7 +12,7 @@ namespace paceline {
 namespace {
 
 // With these and the bounds of common/wire/text.h an item without its output
-// stays far below kMaxMessageBytes.
+// and its report stays far below kMaxMessageBytes.
 constexpr std::size_t kMaxProperties = 64;
 constexpr std::size_t kMaxPropertyText = 1024;
 
@@ -109,11 +109,22 @@ void Outbox::Add(ResultItem item) {
   } else if (auto* note = std::get_if<NoteItem>(&item)) {
     CutTo(note->text, kMaxLineBytes);
   }
+  const auto wire_bytes = [&] {
+    return added.long_output ? EncodedBound(ResultItem(
+                                   WithoutOutput(std::get<AttemptItem>(item))))
+                             : EncodedBound(item);
+  };
+  added.wire_bytes = wire_bytes();
+  if (added.wire_bytes + 2 * kMaxEnvelopeBytes > kMaxMessageBytes) {
+    // It could not be sent, and nothing after it.
+    if (auto* attempt = std::get_if<AttemptItem>(&item)) {
+      attempt->result.report.clear();
+    } else if (auto* extra = std::get_if<ExtraItem>(&item)) {
+      extra->extra.result.report.clear();
+    }
+    added.wire_bytes = wire_bytes();
+  }
   added.memory_bytes = sizeof(Entry) + EncodedBound(item);
-  added.wire_bytes =
-      added.long_output
-          ? EncodedBound(ResultItem(WithoutOutput(std::get<AttemptItem>(item))))
-          : EncodedBound(item);
   added.item = std::move(item);
   bytes_ += added.memory_bytes;
   entries_.push_back(std::move(added));

@@ -44,9 +44,13 @@ void ClientLoop::Send(Message message) {
   if (socket_ == nullptr) {
     return;
   }
-  // What is lost is asked for again.
-  if (absl::Status sent = socket_->Send(Encode(message));
-      !sent.ok() && LogEnabled(LogLevel::kDebug)) {
+  absl::Status sent = socket_->Send(Encode(message));
+  if (absl::IsInvalidArgument(sent)) {
+    // It would be sent again for ever.
+    unsendable_ = absl::StrCat("the message ", Name(message),
+                               " cannot be sent: ", sent.message());
+  } else if (!sent.ok() && LogEnabled(LogLevel::kDebug)) {
+    // What is lost is asked for again.
     Log(LogLevel::kDebug, absl::StrCat("not sent message=", Name(message),
                                        " reason=\"", sent.message(), "\""));
   }
@@ -117,6 +121,9 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
   while (!client.done()) {
     TakeFound(clock_.Now(), client, observer);
     client.OnTick(clock_.Now());
+    if (!unsendable_.empty()) {
+      client.GiveUp(clock_.Now(), std::exchange(unsendable_, ""));
+    }
     observer.OnTick(clock_.Now());
     if (client.done()) {
       break;

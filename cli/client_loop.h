@@ -60,6 +60,8 @@ class ClientLoop final : private ClientEffects {
   // Taken from the feed, not handed over yet.
   std::deque<Found> found_;
   DiscoveryOver discovery_;
+  // Set when a message was too large, which no repetition helps.
+  std::string unsendable_;
 };
 
 }  // namespace paceline

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/wire/codec.h"
+#include "common/wire/text.h"
 
 namespace paceline {
 namespace {
@@ -17,6 +19,20 @@ constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
 constexpr Duration kJoinGrace = std::chrono::seconds(2);
 // Output that came ahead and whose attempts are still to come.
 constexpr std::uint64_t kMaxPendingOutput = std::uint64_t{64} << 20;
+
+// Why `suite` cannot be handed over: a clause; empty if it can.
+std::string WhyNot(const RunId& run, const SuiteSpec& suite) {
+  if (const std::size_t bytes = EncodedBound(suite); bytes > kMaxSpecBytes) {
+    return absl::StrCat("its command line, environment and options take ",
+                        bytes, " bytes, and at most ", kMaxSpecBytes,
+                        " can be handed over; put long arguments into a file");
+  }
+  // There are few suites: let the codec say what else may be wrong.
+  return std::string(
+      Decode(Encode(SubmitPart{run, 1, {suite}, {}})).status().message());
+}
+
+std::string Shown(absl::string_view name) { return CutText(name, 256); }
 
 }  // namespace
 
@@ -34,11 +50,33 @@ RunClient::RunClient(Instant now, RunClientOptions options,
 SuiteIndex RunClient::AddSuite(Instant now, SuiteSpec suite,
                                absl::string_view target) {
   const SuiteIndex index = tests_.AddSuite(suite.name, target);
+  if (const std::string why = WhyNot(options_.run, suite); !why.empty()) {
+    AddError(now, {std::string(target),
+                   absl::StrCat("suite \"", Shown(suite.name),
+                                "\" cannot be run: ", why)});
+    // It keeps its number, and has no tests.
+    refused_suites_.insert(index);
+    suite = SuiteSpec();
+    suite.name = "refused";
+    suite.runner = "command";
+  }
   submission_.Add(now, std::move(suite));
   return index;
 }
 
 void RunClient::AddTest(Instant now, TestSpec test) {
+  if (refused_suites_.contains(test.suite)) {
+    return;  // which was said
+  }
+  if (const std::size_t bytes = EncodedBound(test); bytes > kMaxSpecBytes) {
+    AddError(now, {std::string(tests_.SuiteName(test.suite)),
+                   absl::StrCat("test \"", Shown(test.name),
+                                "\" cannot be run: its names, payload and "
+                                "constraints take ",
+                                bytes, " bytes, and at most ", kMaxSpecBytes,
+                                " can be handed over")});
+    return;
+  }
   tests_.AddTest(test);
   settled_.push_back(false);
   submission_.Add(now, std::move(test));

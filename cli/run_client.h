@@ -87,6 +87,12 @@ class RunClient {
   // Ends the run early. It is over when done() says so: when the coordinator
   // said so, or when the time for that is over.
   void Cancel(Instant now, const std::string& reason);
+  // Ends it at once: it cannot go on, for the reason in `sentence`.
+  void GiveUp(Instant now, std::string sentence) {
+    if (!done()) {
+      Fail(now, std::move(sentence));
+    }
+  }
 
   bool done() const { return phase_ == Phase::kDone; }
   const RunEnd& end() const { return end_; }
@@ -139,6 +145,7 @@ class RunClient {
   RunObserver& observer_;
   Submission submission_;
   TestTable tests_;
+  absl::btree_set<SuiteIndex> refused_suites_;
   std::vector<DiscoveryError> errors_;
 
   Phase phase_ = Phase::kGreeting;

@@ -290,15 +290,23 @@ Progress Coordinator::Impl::MakeProgress(Instant now, const Run& run) const {
   return progress;
 }
 
-void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
-                               const StatusRequest&) {
-  StatusReply reply;
-  reply.program_version = options_.program_version;
-  reply.epoch = leases_.epoch();
+// Of what is in a status, the newest `kMaxNamed`, and fewer where names are so
+// long that they would not fit into a message.
+constexpr std::size_t kStatusBytes = std::size_t{112} * 1024;
+// What is around the names of one of them.
+constexpr std::size_t kStatusEntryBytes = 96;
+
+void Coordinator::Impl::AddAgents(Instant now, StatusReply& reply) const {
+  std::vector<const AgentRecord*> newest;
   for (const auto& [instance, agent] : agents_) {
-    if (reply.agents.size() == kMaxNamed) {
-      break;
-    }
+    newest.push_back(agent.get());
+  }
+  std::stable_sort(newest.begin(), newest.end(),
+                   [](const AgentRecord* a, const AgentRecord* b) {
+                     return a->joined_at > b->joined_at;
+                   });
+  std::size_t bytes = 0;
+  for (const AgentRecord* const agent : newest) {
     AgentStatus status;
     status.name = agent->who.name;
     status.host = agent->who.host;
@@ -313,15 +321,28 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
     } else {
       status.state = agent->draining ? "draining" : "ready";
     }
-    reply.agents.push_back(std::move(status));
-  }
-  for (const auto& [id, run] : runs_) {
-    if (reply.runs.size() == kMaxNamed) {
+    bytes += status.name.size() + status.host.size() + kStatusEntryBytes;
+    if (reply.agents.size() == kMaxNamed || bytes > kStatusBytes) {
       break;
     }
+    reply.agents.push_back(std::move(status));
+  }
+}
+
+void Coordinator::Impl::AddRuns(Instant now, StatusReply& reply) {
+  constexpr std::size_t kMaxTitle = 512;
+  std::vector<Run*> newest;
+  for (const auto& [id, run] : runs_) {
+    newest.push_back(run.get());
+  }
+  std::stable_sort(newest.begin(), newest.end(), [](const Run* a, const Run* b) {
+    return a->opened_at() > b->opened_at();
+  });
+  std::size_t bytes = 0;
+  for (Run* const run : newest) {
     RunStatus status;
-    status.run = id;
-    status.title = run->options().title;
+    status.run = run->id();
+    status.title = CutText(run->options().title, kMaxTitle);
     status.state = run->ended()       ? "ended"
                    : run->cancelled() ? "cancelled"
                    : run->closed()    ? "running"
@@ -333,8 +354,21 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
     }
     status.queued = run->queued();
     status.age = now - run->opened_at();
+    bytes += status.title.size() + kStatusEntryBytes;
+    if (reply.runs.size() == kMaxNamed || bytes > kStatusBytes) {
+      break;
+    }
     reply.runs.push_back(std::move(status));
   }
+}
+
+void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
+                               const StatusRequest&) {
+  StatusReply reply;
+  reply.program_version = options_.program_version;
+  reply.epoch = leases_.epoch();
+  AddAgents(now, reply);
+  AddRuns(now, reply);
   Send(peer, reply);
 }
 

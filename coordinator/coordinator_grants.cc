@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/wire/codec.h"
 #include "coordinator/coordinator_impl.h"
 
 namespace paceline {
@@ -133,6 +134,16 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   agent.last_suite = {run.id(), unit.suite};
   if (agent.suites.insert({run.id(), unit.suite}).second) {
     grant.suites.push_back({run.id(), unit.suite, run.SuiteOf(unit.suite)});
+    std::size_t bytes =
+        EncodedBound(grant.suites[0].spec) + 2 * kMaxEnvelopeBytes;
+    for (const LeasedTest& test : out.tests) {
+      bytes += EncodedBound(test);
+    }
+    if (bytes > kMaxMessageBytes) {
+      // A long command line and a unit of many tests: one after the other.
+      Tell(agent, Grant{agent.session, std::exchange(grant.suites, {}), {}},
+           number);
+    }
   }
   // Not before the record is kept: of a lease that nobody knows after a restart
   // the tests would run again without a word.

@@ -89,6 +89,8 @@ class Coordinator::Impl {
   void Handle(Instant now, absl::string_view peer, const Cancel& cancel);
   void Handle(Instant now, absl::string_view peer, const ClientBeat& beat);
   void Handle(Instant now, absl::string_view peer, const StatusRequest&);
+  void AddAgents(Instant now, StatusReply& reply) const;
+  void AddRuns(Instant now, StatusReply& reply);
   // The run, if it is known and open; otherwise the peer is told.
   Run* FindRun(Instant now, absl::string_view peer, const RunId& id);
   void Reject(Instant now, Run& run, absl::string_view peer,

@@ -3,10 +3,41 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/wire/codec.h"
+#include "common/wire/text.h"
 
 namespace paceline {
 namespace {
+
+// An event takes no more, so that a message of it alone can be sent.
+constexpr std::size_t kMaxEventBytes =
+    kMaxMessageBytes - 2 * kMaxEnvelopeBytes;
+// What is kept of the prose of one that is too large.
+constexpr std::size_t kKeptDetails = std::size_t{16} * 1024;
+
+// One that cannot be sent would stop all that follow it for good. What makes it
+// too large is left out, and that is said.
+void MakeFit(Event& event) {
+  const std::size_t bytes = EncodedBound(event);
+  if (bytes <= kMaxEventBytes) {
+    return;
+  }
+  if (auto* attempt = std::get_if<AttemptEvent>(&event)) {
+    TestResult& result = attempt->result;
+    result.properties.clear();
+    result.report.clear();
+    if (result.details.size() > kKeptDetails) {
+      result.details = CutText(result.details, kKeptDetails);
+    }
+    absl::StrAppend(&result.details, "\n[the result took ", bytes,
+                    " bytes: its properties and report were left out]");
+  }
+  if (EncodedBound(event) > kMaxEventBytes) {
+    event = NoteEvent{absl::StrCat("an event of ", bytes,
+                                   " bytes is too large to be told")};
+  }
+}
 
 // Leaves room for what is around the events of a message.
 constexpr std::size_t kMessageBytes = std::size_t{192} * 1024;
@@ -14,6 +45,7 @@ constexpr std::size_t kMessageBytes = std::size_t{192} * 1024;
 }  // namespace
 
 void EventLog::Add(Event event, std::uint64_t record) {
+  MakeFit(event);
   Entry& entry = entries_.emplace_back();
   entry.bytes = static_cast<std::uint32_t>(EncodedBound(event));
   entry.event = std::move(event);

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/wire/codec.h"
+#include "common/wire/text.h"
 
 namespace paceline {
 namespace {
@@ -65,8 +67,22 @@ absl::Status Run::CheckPart(const SubmitPart& part) const {
     return Contradiction(
         absl::StrCat("part ", part.part, " came after part ", parts_));
   }
+  const auto too_large = [](absl::string_view what, absl::string_view name,
+                            std::size_t bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, " \"", CutText(name, 256), "\" takes ", bytes,
+        " bytes, and at most ", kMaxSpecBytes, " can be handed on"));
+  };
+  for (const SuiteSpec& suite : part.suites) {
+    if (const std::size_t bytes = EncodedBound(suite); bytes > kMaxSpecBytes) {
+      return too_large("suite", suite.name, bytes);
+    }
+  }
   const std::size_t suites = store_.suites() + part.suites.size();
   for (const TestSpec& test : part.tests) {
+    if (const std::size_t bytes = EncodedBound(test); bytes > kMaxSpecBytes) {
+      return too_large("test", test.name, bytes);
+    }
     if (Value(test.suite) >= suites) {
       return Contradiction(absl::StrCat("test \"", test.name, "\" is of suite ",
                                         Value(test.suite), ", and there are ",

@@ -43,7 +43,14 @@ struct Server::Impl : public CoordinatorOutbox {
         coordinator(MachineOptions(options), &journal, this) {}
 
   absl::Status Send(absl::string_view peer, const Message& message) override {
-    return socket->Send(peer, Encode(message));
+    absl::Status sent = socket->Send(peer, Encode(message));
+    if (absl::IsInvalidArgument(sent)) {
+      // Of all that is told the machine sees that it fits.
+      Log(LogLevel::kError,
+          absl::StrCat("not sent message=", Name(message), " reason=\"",
+                       sent.message(), "\"; please report this"));
+    }
+    return sent;
   }
 
   void Loop() {

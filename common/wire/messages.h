@@ -39,6 +39,9 @@ inline constexpr std::size_t kMaxNamed = 1024;
 // UTF-8 without control characters.
 inline constexpr std::size_t kMaxNameBytes = 16 * 1024;
 inline constexpr std::size_t kMaxLabelBytes = 256;
+// A suite or a test takes no more: it has to fit into a message with what is
+// around it.
+inline constexpr std::size_t kMaxSpecBytes = 240 * 1024;
 // One argument or value of an environment, as long as Linux lets it be.
 inline constexpr std::size_t kMaxArgumentBytes = 128 * 1024;
 // Output beyond this many bytes leaves its result and goes ahead of it in
@@ -600,7 +603,7 @@ struct RunStatus {
   friend bool operator==(const RunStatus&, const RunStatus&) = default;
 };
 
-// The newest kMaxNamed of each.
+// The newest of each, at most kMaxNamed and what fits into a message.
 struct StatusReply {
   std::string program_version;
   std::uint32_t epoch = 0;

@@ -382,6 +382,8 @@ TEST(OutboxTest, TheLargestResultFitsIntoAMessage) {
   TestResult& result = item.result;
   result.message = result.file = std::string(1'000'000, 'm');
   result.details = std::string(1'000'000, 'd');
+  // With this one it was over the bound, and held up all that followed.
+  result.report = std::string(kMaxReportBytes, 'r');
   for (int i = 0; i < 1000; ++i) {
     result.properties.emplace_back(std::string(5000, 'p'),
                                    std::string(5000, 'v'));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/wire/codec.h"
 #include "tests/support/fake_clock.h"
 
 namespace paceline {
@@ -56,11 +57,15 @@ class Recorder final : public RunObserver {
     running = progress.running.size();
   }
   void OnEnded(Instant, const RunEnd& end) override { ends.push_back(end); }
+  void OnDiscoveryError(Instant, const DiscoveryError& error) override {
+    errors.push_back(error.message);
+  }
 
   std::vector<std::string> attempts;
   std::vector<CapturedOutput> outputs;
   std::vector<std::string> notes;
   std::vector<RunEnd> ends;
+  std::vector<std::string> errors;
   std::size_t running = 0;
 };
 
@@ -133,6 +138,49 @@ TEST_F(RunClientTest, HandsOverTheFirstTestBeforeDiscoveryIsDone) {
   client.OnTick(clock_.Now());
   EXPECT_TRUE(client.opened());
   EXPECT_THAT(world_.Take<SubmitPart>(), SizeIs(1));
+}
+
+// A part that is too large was not sent, every two seconds for ever.
+TEST_F(RunClientTest, WhatFitsIntoNoMessageIsADiscoveryError) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  world_.sent.clear();
+  SuiteSpec large;
+  large.name = "large";
+  large.runner = "command";
+  large.arguments.assign(3, std::string(100'000, 'a'));
+  const SuiteIndex suite = client.AddSuite(clock_.Now(), large, "target");
+  TestSpec test;
+  test.suite = suite;
+  test.name = "its test";
+  client.AddTest(clock_.Now(), test);
+  AddTests(1);
+  test.suite = SuiteIndex{1};
+  test.name = "long";
+  test.constraints.emplace();
+  test.constraints->after.assign(20, std::string(16'000, 'n'));
+  client.AddTest(clock_.Now(), test);
+  client.DiscoveryDone(clock_.Now());
+  EXPECT_THAT(recorder_.errors,
+              ElementsAre(testing::AllOf(HasSubstr("\"large\" cannot be run"),
+                                         HasSubstr("bytes")),
+                          HasSubstr("\"long\" cannot be run")));
+  client.OnMessage(clock_.Now(), PartKept{kRun, 0});
+  client.OnTick(clock_.Now());
+  std::size_t tests = 0;
+  std::vector<DiscoveryError> errors;
+  for (const Message& message : world_.sent) {
+    EXPECT_LE(Encode(message).size(), kMaxMessageBytes);
+    EXPECT_TRUE(Decode(Encode(message)).ok());
+    if (const auto* part = std::get_if<SubmitPart>(&message)) {
+      tests += part->tests.size();
+    } else if (const auto* complete = std::get_if<SubmitComplete>(&message)) {
+      errors = complete->errors;
+      EXPECT_EQ(complete->tests, 1U);
+    }
+  }
+  EXPECT_EQ(tests, 1U);
+  EXPECT_THAT(errors, SizeIs(2));
 }
 
 TEST_F(RunClientTest, SaysHelloAgainUntilItIsWelcome) {

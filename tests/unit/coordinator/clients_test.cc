@@ -584,6 +584,44 @@ TEST_F(ClientsTest, ARunWhoseEndNobodySawIsKeptForAnHour) {
   EXPECT_THAT(Runs(), IsEmpty());
 }
 
+// It named a thousand runs with titles of 4 KiB, could not be sent, and was
+// asked for again for ever.
+TEST_F(ClientsTest, AStatusFitsIntoAMessageAndNamesTheNewest) {
+  RunId last;
+  for (int i = 0; i < 600; ++i) {
+    RunOptions options;
+    options.title = std::string(4000, 't');
+    now_ += milliseconds(1);
+    last = Open(std::move(options));
+    const std::string name = absl::StrCat(i, std::string(250, 'n'));
+    Hello hello = MakeHello(name, 1);
+    hello.host = std::string(256, 'h');
+    coordinator_.OnMessage(now_, name, hello);
+  }
+  coordinator_.OnMessage(now_, "observer", StatusRequest{});
+  const auto replies = Take<StatusReply>("observer");
+  ASSERT_THAT(replies, SizeIs(1));
+  EXPECT_LE(Encode(replies[0]).size(), kMaxMessageBytes);
+  ASSERT_GE(replies[0].runs.size(), 100U);
+  EXPECT_EQ(replies[0].runs[0].run, last);
+  ASSERT_GE(replies[0].agents.size(), 100U);
+  EXPECT_THAT(replies[0].agents[0].name, testing::StartsWith("599"));
+}
+
+// The message could not be sent, and nobody was told.
+TEST_F(ClientsTest, ASuiteThatFitsIntoNoMessageIsRefusedByName) {
+  const RunId run = Open();
+  SubmitPart part = MakePart(run, 1, {Test("one")});
+  part.suites[0].name = "large";
+  part.suites[0].arguments = {std::string(124 * 1024, 'a'),
+                              std::string(124 * 1024, 'b')};
+  Say("client", part);
+  const auto refused = Take<Refused>("client");
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].code, RefusalCode::kSubmission);
+  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("suite \"large\" takes"));
+}
+
 TEST_F(ClientsTest, TheStatusSaysHowRunsAreDoing) {
   Join("a", "alpha", 1, 1);
   RunOptions options = OneATime();

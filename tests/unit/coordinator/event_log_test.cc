@@ -155,6 +155,30 @@ TEST(EventLogTest, OnlySoManyBytesAreOnTheirWay) {
   EXPECT_EQ(other.Next(MakeRun(), kAll)->first, 1U);
 }
 
+// Nothing that followed it was told.
+TEST(EventLogTest, AnEventThatIsTooLargeToBeToldIsMadeToFit) {
+  EventLog log;
+  AttemptEvent event;
+  event.attempt = 1;
+  event.result.outcome = Outcome::kFailed;
+  event.result.message = "failed";
+  event.result.details = std::string(60 * 1024, 'd');
+  for (int i = 0; i < 10; ++i) {
+    event.result.properties.emplace_back("property",
+                                         std::string(30 * 1024, 'p'));
+  }
+  event.verdict = Verdict::kFailed;
+  log.Add(event, 1);
+  log.Add(NoteEvent{"next"}, 1);
+  const auto message = log.Next(RunId{{1}}, 1);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_LE(Encode(*message).size(), kMaxMessageBytes);
+  const auto& told = std::get<AttemptEvent>(message->events.at(0));
+  EXPECT_EQ(told.verdict, Verdict::kFailed);
+  EXPECT_EQ(told.result.message, "failed");
+  EXPECT_THAT(told.result.details, testing::HasSubstr("were left out"));
+}
+
 TEST(EventLogTest, NoMessageIsTooLargeOrNamesTooMuch) {
   EventLog log;
   AttemptEvent large;

@@ -136,6 +136,37 @@ TEST_F(GrantsTest, ASuiteIsDefinedOnceForASession) {
   EXPECT_THAT(grants[0].suites, SizeIs(1));
 }
 
+// Together they were over the bound of a message, which vanished; the agent was
+// asked what it holds, and the same grant vanished again.
+TEST_F(GrantsTest, ALargeSuiteAndALargeUnitGoOneAfterTheOther) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Open();
+  std::vector<TestSpec> tests;
+  for (int i = 0; i < 4; ++i) {
+    tests.push_back(Test(absl::StrCat(i)));
+    tests.back().payload = std::string(30 * 1024, 'p');
+    tests.back().scope = "scope";
+  }
+  SubmitPart part = MakePart(run, 1, {});
+  part.suites[0].arguments = {std::string(120 * 1024, 'a'),
+                              std::string(100 * 1024, 'b')};
+  part.suites[0].scopes_share_setup = true;
+  const SubmitPart second = MakePart(run, 2, tests);
+  Say("client", part);
+  Say("client", second);
+  Say("client", MakeComplete(run, {part, second}));
+  const auto grants = Take<Grant>("a");
+  ASSERT_THAT(grants, SizeIs(2));
+  EXPECT_THAT(grants[0].suites, SizeIs(1));
+  EXPECT_THAT(grants[0].leases, IsEmpty());
+  EXPECT_THAT(grants[1].suites, IsEmpty());
+  ASSERT_THAT(grants[1].leases, SizeIs(1));
+  EXPECT_THAT(grants[1].leases[0].tests, SizeIs(4));
+  for (const Grant& grant : grants) {
+    EXPECT_LE(Encode(grant).size(), kMaxMessageBytes);
+  }
+}
+
 TEST_F(GrantsTest, ALeaseSaysWhatItsTestsNeed) {
   Join("a", "alpha", 1, 1);
   RunOptions options;
