@@ -36,6 +36,16 @@ struct AgentRecord {
     std::uint64_t record = 0;
   };
 
+  // Its place among those that may be given something: the most free slots
+  // first.
+  using Place = std::pair<std::uint32_t, InstanceId>;
+  // What it counts for in the fleet.
+  struct Share {
+    std::uint32_t agents = 0;
+    std::uint32_t slots = 0;
+    std::uint32_t granting = 0;  // slots that may be given something, some time
+  };
+
   Hello who;  // without its `held`
   Instant joined_at;
 
@@ -76,6 +86,11 @@ struct AgentRecord {
   std::uint32_t slots_asked_back = 0;
   std::optional<Claim> claim;
 
+  // As the coordinator has filed it (Impl::File).
+  std::optional<Place> place;
+  Share share;
+  bool overfull = false;
+
   bool orphaned() const { return session == SessionId{}; }
   std::uint32_t slots() const { return who.slots; }
   std::uint32_t waiting() const {
@@ -85,8 +100,16 @@ struct AgentRecord {
   bool CanStart(std::uint32_t wanted) const {
     return busy_slots + std::min(wanted, slots()) <= slots();
   }
+  std::uint32_t free_slots() const {
+    return slots() > busy_slots ? slots() - busy_slots : 0;
+  }
   std::uint64_t credit() const {
     return want_sum > granted ? want_sum - granted : 0;
+  }
+  // Whether it may be given a unit, unless it is silent or stuck.
+  bool MayTake() const {
+    return beaten && !draining && !peer.empty() && !full && credit() > 0 &&
+           leases.size() < kMaxNamed;
   }
 };
 

@@ -59,16 +59,20 @@ void Coordinator::Impl::OnTick(Instant now) {
     LookAtAgents(now);
     LookAtRuns(now);
     work_changed_ = true;
+    // What had no room is tried again now, and progress is told.
+    for (const auto& [instance, agent] : agents_) {
+      untold_agents_.insert(instance);
+    }
+    for (const auto& [id, run] : runs_) {
+      if (!run->ended() || !run->events().empty()) {
+        untold_runs_.insert(id);
+      }
+    }
   }
   if (work_changed_) {
     GrantUnits(now);
   }
-  for (const auto& [id, run] : runs_) {
-    if (run->IsOver()) {
-      EndRun(now, *run);
-    }
-    TellClient(now, *run);
-  }
+  TellRuns(now);
   TellAgents();
   due_ = next_deadline();
 }

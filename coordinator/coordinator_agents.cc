@@ -38,19 +38,25 @@ void Coordinator::Impl::Tell(AgentRecord& agent, Message message,
     return;  // it will be asked for everything at its next hello
   }
   agent.unsent.push_back({std::move(message), record});
+  untold_agents_.insert(agent.who.instance);
   if (!agent.full) {
     SendUnsent(agent);
   }
 }
 
 void Coordinator::Impl::SendUnsent(AgentRecord& agent) {
+  const bool was_full = agent.full;
   while (!agent.unsent.empty() && committed(agent.unsent.front().record)) {
     agent.full = absl::IsResourceExhausted(
         outbox_->Send(agent.peer, agent.unsent.front().message));
     if (agent.full) {
-      return;
+      break;
     }
     agent.unsent.pop_front();
+  }
+  if (agent.full != was_full) {
+    File(agent);
+    work_changed_ = true;
   }
 }
 
@@ -215,6 +221,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
     }
   }
   AskForLeases(now, agent);
+  File(agent);
   work_changed_ = true;
   Log(LogLevel::kInfo,
       absl::StrCat("agent ", agent.who.name, joined ? " joined" : " is back",
@@ -237,6 +244,7 @@ void Coordinator::Impl::LoseAgent(Instant now, AgentRecord& agent,
   if (!agent.peer.empty()) {
     by_peer_.erase(agent.peer);
   }
+  Unfile(agent);
   work_changed_ = true;
   const std::optional<AgentRecord::Claim> claim = std::move(agent.claim);
   const InstanceId instance = agent.who.instance;
@@ -348,6 +356,7 @@ void Coordinator::Impl::ExpectAnswer(Instant now, AgentRecord& agent) {
 void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Beat& beat) {
   agent.beaten = true;
   agent.pool_turn_age = beat.pool_turn_age;
+  File(agent);
   work_changed_ = true;
   Send(agent.peer, BeatAck{beat.seq});
 }
@@ -355,6 +364,7 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Beat& beat) {
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                const Want& want) {
   agent.want_sum = want.grants_seen + want.room;
+  File(agent);
   work_changed_ = true;
   if (want.grants_seen < agent.granted &&
       now - agent.last_granted >= options_.ask_again_after) {
@@ -465,6 +475,7 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
 void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Draining&) {
   agent.draining = true;
   agent.want_sum = 0;
+  File(agent);
 }
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
@@ -482,6 +493,7 @@ void Coordinator::Impl::HandleInSession(Instant now, absl::string_view peer,
     return;
   }
   agent->last_heard = now;
+  untold_agents_.insert(agent->who.instance);
   if (message.session == agent->session) {
     Handle(now, *agent, message);
   }
@@ -513,9 +525,14 @@ void Coordinator::Impl::OnMessage(Instant now, absl::string_view peer,
 
 void Coordinator::Impl::TellAgents() {
   const std::uint64_t committed = journal_->committed();
-  for (const auto& [instance, agent] : agents_) {
-    if (agent->peer.empty()) {
+  for (const InstanceId& instance : std::exchange(untold_agents_, {})) {
+    const auto it = agents_.find(instance);
+    if (it == agents_.end() || it->second->peer.empty()) {
       continue;
+    }
+    AgentRecord* const agent = it->second.get();
+    if (committed < last_record_) {
+      untold_agents_.insert(instance);  // it may wait for what is to come
     }
     SendUnsent(*agent);
     if (const auto through = agent->result_acks.Due(committed);

@@ -36,6 +36,7 @@ Run* Coordinator::Impl::FindRun(Instant now, absl::string_view peer,
     return nullptr;
   }
   it->second->client.last_heard = now;
+  untold_runs_.insert(id);
   if (it->second->client.peer.empty()) {
     // An earlier life knew it: it says what it has seen when it comes back.
     Send(peer, Rehello{});
@@ -56,6 +57,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
                                       " title=", it->second->options().title));
   } else {
     it->second->client.parts.Repeat();
+    untold_runs_.insert(id);
   }
   it->second->client.peer = std::string(peer);
   it->second->client.last_heard = now;
@@ -128,6 +130,7 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   run.client.last_ack = now;
   run.events().Rewind(attach.last_event);
   run.client.attach_reply_due = true;
+  untold_runs_.insert(attach.run);
 }
 
 void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
@@ -214,6 +217,24 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
   }
 }
 
+void Coordinator::Impl::TellRuns(Instant now) {
+  for (const RunId& id : std::exchange(untold_runs_, {})) {
+    const auto it = runs_.find(id);
+    if (it == runs_.end()) {
+      continue;
+    }
+    if (it->second->IsOver()) {
+      EndRun(now, *it->second);
+    }
+    TellClient(now, *it->second);
+    if (committed(last_record_)) {
+      untold_runs_.erase(id);
+    } else {
+      untold_runs_.insert(id);  // it may wait for what is to come
+    }
+  }
+}
+
 void Coordinator::Impl::TellClient(Instant now, Run& run) {
   Run::Client& client = run.client;
   if (client.peer.empty()) {
@@ -263,29 +284,28 @@ void Coordinator::Impl::TellProgress(Instant now, Run& run) {
 }
 
 Progress Coordinator::Impl::MakeProgress(Instant now, const Run& run) const {
-  constexpr std::size_t kShown = 64;
+  constexpr std::ptrdiff_t kShown = 64;
   Progress progress;
   progress.run = run.id();
   progress.queued = run.queued();
-  for (const auto& [instance, agent] : agents_) {
-    progress.agents += agent->orphaned() ? 0U : 1U;
-    progress.slots += agent->slots();
-    for (const auto& [token, lease] : agent->leases) {
-      if (lease->run != &run || !lease->started) {
-        continue;
-      }
-      if (const LeasedAttempt* const current = lease->Current()) {
-        progress.running.push_back(
-            {current->test, agent->who.name, now - lease->since});
-      }
+  progress.agents = fleet_.agents;
+  progress.slots = fleet_.slots;
+  std::vector<const LeaseState*> running;
+  for (const auto& [token, lease] : run.open_leases()) {
+    if (lease->started && lease->Current() != nullptr) {
+      running.push_back(lease);
     }
   }
-  std::sort(progress.running.begin(), progress.running.end(),
-            [](const RunningTest& a, const RunningTest& b) {
-              return a.running > b.running;
-            });
-  if (progress.running.size() > kShown) {
-    progress.running.resize(kShown);
+  const auto shown =
+      running.begin() +
+      std::min(kShown, static_cast<std::ptrdiff_t>(running.size()));
+  std::partial_sort(running.begin(), shown, running.end(),
+                    [](const LeaseState* a, const LeaseState* b) {
+                      return a->since < b->since;
+                    });
+  for (auto it = running.begin(); it != shown; ++it) {
+    progress.running.push_back({(*it)->Current()->test,
+                                (*it)->holder->who.name, now - (*it)->since});
   }
   return progress;
 }

@@ -1,6 +1,7 @@
 // Coordinator: which agent gets which unit.
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,72 +17,151 @@ constexpr std::size_t kMaxTakenBack = 64;
 
 }  // namespace
 
-std::uint32_t Coordinator::Impl::FleetSlots() const {
-  std::uint32_t slots = 0;
-  for (const auto& [instance, agent] : agents_) {
-    slots += agent->draining ? 0 : agent->slots();
+// ---- the orders ------------------------------------------------------------
+
+void Coordinator::Impl::File(AgentRecord& agent) {
+  std::optional<AgentRecord::Place> place;
+  if (agent.MayTake()) {
+    place.emplace(~agent.free_slots(), agent.who.instance);
   }
-  return slots;
+  if (place != agent.place) {
+    if (agent.place.has_value()) {
+      takers_.erase(*agent.place);
+    }
+    if (place.has_value()) {
+      takers_.emplace(*place, &agent);
+    }
+    agent.place = place;
+  }
+  const bool overfull = !agent.orphaned() && agent.waiting() > 0 &&
+                        agent.busy_slots > agent.slots();
+  if (overfull != agent.overfull) {
+    agent.overfull = overfull;
+    if (overfull) {
+      overfull_.insert(agent.who.instance);
+    } else {
+      overfull_.erase(agent.who.instance);
+    }
+  }
+  const AgentRecord::Share share{agent.orphaned() ? 0U : 1U, agent.slots(),
+                                 agent.draining ? 0U : agent.slots()};
+  fleet_.agents += share.agents - agent.share.agents;
+  fleet_.slots += share.slots - agent.share.slots;
+  fleet_.granting += share.granting - agent.share.granting;
+  agent.share = share;
 }
+
+void Coordinator::Impl::Unfile(AgentRecord& agent) {
+  if (agent.place.has_value()) {
+    takers_.erase(*agent.place);
+  }
+  overfull_.erase(agent.who.instance);
+  fleet_.agents -= agent.share.agents;
+  fleet_.slots -= agent.share.slots;
+  fleet_.granting -= agent.share.granting;
+}
+
+void Coordinator::Impl::File(Run& run) {
+  std::optional<std::pair<std::uint64_t, RunId>> place;
+  if (!run.ended() && !run.cancelled()) {
+    place.emplace(run.busy_slots(), run.id());
+  }
+  if (place != run.place) {
+    if (run.place.has_value()) {
+      open_runs_.erase(*run.place);
+    }
+    if (place.has_value()) {
+      open_runs_.emplace(*place, &run);
+    }
+    run.place = place;
+  }
+}
+
+// ---- granting --------------------------------------------------------------
 
 bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
   // One that is silent may be gone, and what it is given would wait until that
   // is known.
-  return now - agent.last_heard <
+  return agent.MayTake() &&
+         now - agent.last_heard <
              static_cast<std::int64_t>(options_.fence_beats) *
                  agent.beat_interval &&
-         agent.beaten && !agent.draining && !agent.peer.empty() &&
-         !agent.full &&
-         agent.credit() > 0 && agent.leases.size() < kMaxNamed &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }
 
 void Coordinator::Impl::GrantUnits(Instant now) {
+  work_changed_ = false;
   // Those with a slot free first; and then, one after the other, so that what
   // is there is shared, what is held ahead.
-  for (const bool ahead : {false, true}) {
-    bool granted = true;
-    while (granted) {
-      granted = false;
-      for (const auto& [instance, agent] : agents_) {
-        if (HasRoom(now, *agent) &&
-            (ahead || agent->busy_slots < agent->slots())) {
-          granted = GrantOne(now, *agent) || granted;
-        }
-      }
-    }
+  while (GrantIdle(now)) {
   }
-  work_changed_ = false;
+  while (GrantAhead(now)) {
+  }
   TakeBack(now);
 }
 
+// One unit, to whoever has the most free slots.
+bool Coordinator::Impl::GrantIdle(Instant now) {
+  for (const auto& [place, agent] : takers_) {
+    if (agent->free_slots() == 0) {
+      return false;
+    }
+    if (HasRoom(now, *agent)) {
+      // What there is nothing of for one there is nothing of for another.
+      return GrantOne(now, *agent);
+    }
+  }
+  return false;
+}
+
+// One unit each, as far as there are.
+bool Coordinator::Impl::GrantAhead(Instant now) {
+  std::uint64_t most = 0;
+  for (const auto& [place, run] : open_runs_) {
+    most = std::max(most, run->queued() / (std::uint64_t{2} *
+                                           std::max(1U, fleet_.granting)));
+  }
+  if (most == 0) {
+    return false;  // a fair share of what is left is nothing
+  }
+  // What is granted moves them about.
+  std::vector<AgentRecord*> able;
+  for (const auto& [place, agent] : takers_) {
+    if (agent->waiting() < most) {
+      able.push_back(agent);
+    }
+  }
+  bool granted = false;
+  for (AgentRecord* const agent : able) {
+    granted = (HasRoom(now, *agent) && GrantOne(now, *agent)) || granted;
+  }
+  return granted;
+}
+
 bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
-  const std::uint32_t fleet = FleetSlots();
-  const bool ahead = agent.busy_slots >= agent.slots();
-  // Runs share: the one with the fewest leases out is served first.
-  std::vector<Run*> order;
-  for (const auto& [id, run] : runs_) {
+  const std::uint32_t fleet = fleet_.granting;
+  const bool ahead = agent.free_slots() == 0;
+  // Runs share: the one with the fewest slots is served first.
+  for (const auto& [place, run] : open_runs_) {
     // What is held ahead is no more than a fair share of what is left.
     const std::uint64_t share =
         run->queued() / (std::uint64_t{2} * std::max(1U, fleet));
-    if (!run->ended() && !run->cancelled() &&
-        (!ahead || agent.waiting() < share)) {
-      order.push_back(run.get());
+    if (run->queued() == 0 || (ahead && agent.waiting() >= share)) {
+      continue;
     }
-  }
-  std::stable_sort(order.begin(), order.end(), [](const Run* a, const Run* b) {
-    return a->leases() < b->leases();
-  });
-  for (Run* const run : order) {
     std::optional<SuiteIndex> warm;
     if (agent.last_suite.has_value() && agent.last_suite->first == run->id()) {
       warm = agent.last_suite->second;
     }
     if (std::optional<Run::Unit> unit = run->NextUnit(fleet, warm)) {
-      AgentRecord* const other = ahead || agent.CanStart(unit->slots)
-                                     ? nullptr
-                                     : IdleFor(now, unit->slots);
-      GrantUnit(now, other != nullptr ? *other : agent, *run, *std::move(unit));
+      AgentRecord* taker = nullptr;
+      if (!ahead && agent.free_slots() < unit->slots) {
+        // One with so many slots, where there is one; else one that has no
+        // more and gives it all.
+        taker = IdleFor(now, unit->slots);
+      }
+      GrantUnit(now, taker != nullptr ? *taker : agent, *run,
+                *std::move(unit));
       return true;
     }
   }
@@ -89,9 +169,12 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
 }
 
 AgentRecord* Coordinator::Impl::IdleFor(Instant now, std::uint32_t slots) {
-  for (const auto& [instance, agent] : agents_) {
+  for (const auto& [place, agent] : takers_) {
+    if (agent->free_slots() == 0) {
+      break;
+    }
     if (HasRoom(now, *agent) && agent->CanStart(slots)) {
-      return agent.get();
+      return agent;
     }
   }
   return nullptr;
@@ -130,6 +213,7 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   }
   const std::uint64_t number = Keep(now, std::move(record));
   ++agent.granted;
+  File(agent);
   agent.last_granted = now;
   agent.last_suite = {run.id(), unit.suite};
   if (agent.suites.insert({run.id(), unit.suite}).second) {
@@ -150,38 +234,48 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   Tell(agent, std::move(grant), number);
 }
 
-void Coordinator::Impl::TakeBack(Instant now) {
-  // What each agent could start at once, and is not yet meant for it.
+std::vector<std::pair<AgentRecord*, std::uint32_t>> Coordinator::Impl::Idle(
+    Instant now) {
   std::vector<std::pair<AgentRecord*, std::uint32_t>> idle;
-  for (const auto& [instance, agent] : agents_) {
-    if (HasRoom(now, *agent) && agent->CanStart(1)) {
-      idle.emplace_back(agent.get(), agent->slots() - agent->busy_slots);
-    }
-  }
-  if (idle.empty()) {
-    return;
-  }
   // Some of it is for what was asked back already.
-  std::uint32_t asked_back = 0;
-  for (const auto& [instance, agent] : agents_) {
-    asked_back += agent->slots_asked_back;
-  }
-  for (auto& [agent, slots] : idle) {
-    const std::uint32_t meant = std::min(slots, asked_back);
-    slots -= meant;
-    asked_back -= meant;
-  }
-  for (const auto& [instance, agent] : agents_) {
-    if (agent->busy_slots <= agent->slots() || agent->orphaned()) {
-      continue;  // what it holds it can start at once, or nobody is there
+  std::uint64_t asked_back = slots_asked_back_;
+  for (const auto& [place, agent] : takers_) {
+    if (agent->free_slots() == 0) {
+      break;
     }
-    Revoke revoke{agent->session, {}};
+    if (HasRoom(now, *agent)) {
+      const auto meant = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(agent->free_slots(), asked_back));
+      asked_back -= meant;
+      if (agent->free_slots() > meant) {
+        idle.emplace_back(agent, agent->free_slots() - meant);
+      }
+    }
+  }
+  return idle;
+}
+
+void Coordinator::Impl::TakeBack(Instant now) {
+  if (overfull_.empty()) {
+    return;  // what they hold they can start at once
+  }
+  std::vector<std::pair<AgentRecord*, std::uint32_t>> idle = Idle(now);
+  // The least that none could start: nothing that needs more is looked at.
+  std::uint32_t too_wide = std::numeric_limits<std::uint32_t>::max();
+  for (const InstanceId& instance : overfull_) {
+    if (idle.empty()) {
+      return;
+    }
+    AgentRecord& agent = *agents_.at(instance);
+    Revoke revoke{agent.session, {}};
     // The youngest would start last.
-    for (auto it = agent->leases.rbegin();
-         it != agent->leases.rend() && revoke.tokens.size() < kMaxTakenBack;
+    for (auto it = agent.leases.rbegin();
+         it != agent.leases.rend() && !idle.empty() &&
+         revoke.tokens.size() < kMaxTakenBack;
          ++it) {
       LeaseState& lease = *it->second;
-      if (lease.started || lease.revoked_at.has_value()) {
+      if (lease.started || lease.revoked_at.has_value() ||
+          lease.wanted_slots >= too_wide) {
         continue;
       }
       // Where none could start it, it would only go to and fro.
@@ -191,16 +285,21 @@ void Coordinator::Impl::TakeBack(Instant now) {
                    one.second;
           });
       if (taker == idle.end()) {
+        too_wide = lease.wanted_slots;
         continue;
       }
       taker->second -= std::min(lease.wanted_slots, taker->first->slots());
+      if (taker->second == 0) {
+        idle.erase(taker);
+      }
       lease.revoked_at = now;
-      agent->slots_asked_back += lease.slots;
+      agent.slots_asked_back += lease.slots;
+      slots_asked_back_ += lease.slots;
       revoke.tokens.push_back(lease.token);
     }
     if (!revoke.tokens.empty()) {
-      ExpectAnswer(now, *agent);
-      Tell(*agent, std::move(revoke));
+      ExpectAnswer(now, agent);
+      Tell(agent, std::move(revoke));
     }
   }
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "coordinator/agent_record.h"
 #include "coordinator/coordinator.h"
@@ -114,13 +115,23 @@ class Coordinator::Impl {
   bool HasRoom(Instant now, const AgentRecord& agent) const;
   // An agent that would start a unit of `slots` at once; null if none would.
   AgentRecord* IdleFor(Instant now, std::uint32_t slots);
+  bool GrantIdle(Instant now);
+  bool GrantAhead(Instant now);
   // Takes what has not started back from agents with more than enough, for
   // those with nothing to do.
   void TakeBack(Instant now);
-  std::uint32_t FleetSlots() const;
+  // Those that could start something at once, with the slots that are not
+  // meant for what was asked back already.
+  std::vector<std::pair<AgentRecord*, std::uint32_t>> Idle(Instant now);
+  // Puts an agent or a run where it belongs in the orders below; to be called
+  // after each change of what they go by.
+  void File(AgentRecord& agent);
+  void Unfile(AgentRecord& agent);
+  void File(Run& run);
 
   // What was kept and may be told now.
   void TellAgents();
+  void TellRuns(Instant now);
   bool committed(std::uint64_t record) const {
     return record <= journal_->committed();
   }
@@ -168,6 +179,17 @@ class Coordinator::Impl {
   absl::btree_map<RunId, std::unique_ptr<Run>> runs_;
   // How much is kept of the outboxes of agents that an earlier life knew.
   absl::btree_map<InstanceId, std::uint64_t> recovered_results_;
+  // So that no decision looks at them all: the agents that may be given a unit,
+  // those with the most free slots first; those that hold more than they have
+  // slots for; the runs that go on, the one with the fewest slots first; and
+  // who may have to be told something.
+  absl::btree_map<AgentRecord::Place, AgentRecord*> takers_;
+  absl::btree_set<InstanceId> overfull_;
+  absl::btree_map<std::pair<std::uint64_t, RunId>, Run*> open_runs_;
+  absl::btree_set<InstanceId> untold_agents_;
+  absl::btree_set<RunId> untold_runs_;
+  AgentRecord::Share fleet_;
+  std::uint64_t slots_asked_back_ = 0;
   std::uint64_t sessions_ = 0;
   std::uint64_t nonces_ = 0;
 
@@ -190,6 +212,8 @@ std::uint64_t Coordinator::Impl::Keep(Instant now, R record) {
       const Ledger& ledger = it->second->ledger();
       it->second->counts.Set({ledger.settled(), ledger.bad()}, last_record_,
                              journal_->committed());
+      File(*it->second);
+      untold_runs_.insert(*id);
     }
   }
   work_changed_ = true;

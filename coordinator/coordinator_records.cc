@@ -80,9 +80,10 @@ void Coordinator::Impl::Apply(Instant now, LeaseGranted& granted,
   for (const auto& [test, attempt] : granted.tests) {
     lease.tests.push_back({test, attempt});
   }
-  run.OnGranted();
+  run.OnGranted(lease);
   agent.leases[lease.token] = &lease;
   agent.busy_slots += lease.slots;
+  File(agent);
 }
 
 void Coordinator::Impl::Apply(Instant, OutputKept& kept, std::uint64_t record) {
@@ -179,7 +180,9 @@ void Coordinator::Impl::MarkStarted(Instant now, LeaseState& lease) {
     ++lease.holder->started_leases;
     if (lease.revoked_at.has_value()) {
       lease.holder->slots_asked_back -= lease.slots;
+      slots_asked_back_ -= lease.slots;
     }
+    File(*lease.holder);
   }
 }
 
@@ -190,9 +193,11 @@ void Coordinator::Impl::ForgetLease(LeaseState& lease) {
     --agent.started_leases;
   } else if (lease.revoked_at.has_value()) {
     agent.slots_asked_back -= lease.slots;
+    slots_asked_back_ -= lease.slots;
   }
   agent.leases.erase(lease.token);
   leases_.End(lease.token);
+  File(agent);
 }
 
 // ---- reading back ----------------------------------------------------------
@@ -280,9 +285,15 @@ absl::Status Coordinator::Impl::Recover(Instant now) {
   }
   for (auto it = agents_.begin(); it != agents_.end();) {
     recovered_results_[it->first] = it->second->results_through;
-    it = it->second->leases.empty() ? agents_.erase(it) : std::next(it);
+    if (it->second->leases.empty()) {
+      Unfile(*it->second);
+      it = agents_.erase(it);
+    } else {
+      ++it;
+    }
   }
   for (const auto& [id, run] : runs_) {
+    File(*run);
     run->counts.Set({run->ledger().settled(), run->ledger().bad()}, 0, 0);
   }
   // No token of an earlier life is taken for one of this.

@@ -5,21 +5,21 @@
 namespace paceline {
 
 LeasedAttempt* LeaseState::Find(TestIndex test) {
-  for (LeasedAttempt& one : tests) {
-    if (one.test == test) {
-      return &one;
+  for (std::size_t i = 0; i < tests.size(); ++i) {
+    const std::size_t at = (found + i) % tests.size();
+    if (tests[at].test == test) {
+      found = at;
+      return &tests[at];
     }
   }
   return nullptr;
 }
 
 const LeasedAttempt* LeaseState::Current() const {
-  for (const LeasedAttempt& one : tests) {
-    if (!one.done) {
-      return &one;
-    }
+  while (current < tests.size() && tests[current].done) {
+    ++current;
   }
-  return nullptr;
+  return current < tests.size() ? &tests[current] : nullptr;
 }
 
 LeaseState& LeaseTable::Add(Token token, UnitId unit) {

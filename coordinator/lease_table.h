@@ -65,6 +65,11 @@ struct LeaseState {
   LeasedAttempt* Find(TestIndex test);
   // The first test without a result; none if all have one.
   const LeasedAttempt* Current() const;
+
+  // Results come in the order of the tests: where the last one was found, and
+  // before which all have one.
+  std::size_t found = 0;
+  mutable std::size_t current = 0;
 };
 
 class LeaseTable {

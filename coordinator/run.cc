@@ -159,7 +159,7 @@ std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
     return std::nullopt;
   }
   if (std::optional<ConstraintGraph::Choice> choice =
-          graph_.Take(leases_, /*others_wait=*/true)) {
+          graph_.Take(leases(), /*others_wait=*/true)) {
     return ConstrainedUnit(*std::move(choice));
   }
   Unit unit;
@@ -167,7 +167,7 @@ std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
   if (!planned.has_value()) {
     // Only now may a test that has to be alone have its turn.
     if (std::optional<ConstraintGraph::Choice> choice =
-            graph_.Take(leases_, /*others_wait=*/!closed_)) {
+            graph_.Take(leases(), /*others_wait=*/!closed_)) {
       return ConstrainedUnit(*std::move(choice));
     }
     return std::nullopt;
@@ -420,7 +420,7 @@ void Run::OnReturned(LeaseState& lease, std::uint64_t record) {
   for (const LeasedAttempt& attempt : lease.tests) {
     tests.push_back(attempt.test);
   }
-  --leases_;
+  ForgetLease(lease);
   if (lease.constrained) {
     graph_.Release(tests.front(), /*again=*/!cancelled());
   } else if (!cancelled()) {
@@ -469,9 +469,19 @@ void Run::RetryAfter(const LeaseState& lease, TestIndex test,
   }
 }
 
+void Run::OnGranted(const LeaseState& lease) {
+  open_leases_.emplace(lease.token, &lease);
+  busy_slots_ += lease.slots;
+}
+
+void Run::ForgetLease(const LeaseState& lease) {
+  open_leases_.erase(lease.token);
+  busy_slots_ -= lease.slots;
+}
+
 void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
                    std::optional<UnitId> parent) {
-  --leases_;
+  ForgetLease(lease);
   if (lease.constrained) {
     graph_.Release(lease.tests.front().test, !again.empty());
   } else if (!again.empty()) {
@@ -551,7 +561,7 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
 }
 
 bool Run::IsOver() const {
-  return !ended_ && leases_ == 0 && ledger_.settled() == ledger_.tests() &&
+  return !ended_ && leases() == 0 && ledger_.settled() == ledger_.tests() &&
          (closed_ || cancelled());
 }
 

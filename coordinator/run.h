@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -86,8 +87,13 @@ class Run {
     return store_.suite(suite);
   }
   // A lease of a unit of it was granted, or is over.
-  void OnGranted() { ++leases_; }
-  std::size_t leases() const { return leases_; }
+  void OnGranted(const LeaseState& lease);
+  std::size_t leases() const { return open_leases_.size(); }
+  const absl::btree_map<Token, const LeaseState*>& open_leases() const {
+    return open_leases_;
+  }
+  // Of all its leases.
+  std::uint64_t busy_slots() const { return busy_slots_; }
   // Tests that no agent holds.
   std::uint64_t queued() const { return queue_.size() + graph_.waiting(); }
 
@@ -134,6 +140,8 @@ class Run {
     std::optional<Instant> ended_at;
   };
   Client client;
+  // Its place among the runs that go on, as the coordinator has filed it.
+  std::optional<std::pair<std::uint64_t, RunId>> place;
 
   // What is told to whoever asks for the fleet's status.
   struct Counts {
@@ -158,6 +166,7 @@ class Run {
                  std::uint32_t worker, std::uint64_t record);
   void RetryAfter(const LeaseState& lease, TestIndex test,
                   std::vector<TestIndex>& again, std::uint64_t record);
+  void ForgetLease(const LeaseState& lease);
   void EndLease(LeaseState& lease, std::vector<TestIndex> again,
                 std::optional<UnitId> parent);
   void TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
@@ -177,7 +186,8 @@ class Run {
 
   UnitQueue queue_;
   ConstraintGraph graph_;
-  std::size_t leases_ = 0;
+  absl::btree_map<Token, const LeaseState*> open_leases_;
+  std::uint64_t busy_slots_ = 0;
 
   Ledger ledger_;
   EventLog events_;

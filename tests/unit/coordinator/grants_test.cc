@@ -231,6 +231,30 @@ TEST_F(GrantsTest, RunsShareTheFleet) {
   EXPECT_EQ(leases[other], 4);
 }
 
+// Units of one slot and of four counted the same.
+TEST_F(GrantsTest, RunsShareSlotsAndNotUnits) {
+  Constraints wide;
+  wide.slots = 3;
+  std::vector<TestSpec> tests;
+  for (int i = 0; i < 20; ++i) {
+    tests.push_back(Test(absl::StrCat(i), wide));
+  }
+  const RunId one = Submit(tests);
+  const RunId other = SubmitAnother(Tests(100), OneATime());
+  Join("a", "alpha", 12, 12);
+  std::map<RunId, std::uint32_t> slots;
+  std::uint32_t all = 0;
+  for (const Lease& lease : Leases("a")) {
+    // The rest is held ahead.
+    if (all + lease.slots <= 12) {
+      slots[lease.run] += lease.slots;
+      all += lease.slots;
+    }
+  }
+  EXPECT_EQ(slots[one], 6U);
+  EXPECT_EQ(slots[other], 6U);
+}
+
 TEST_F(GrantsTest, ARunWithNothingToDoLeavesItsShareToOthers) {
   Submit({Test("one", Lock("db")), Test("two", Lock("db"))}, OneATime());
   const RunId other = SubmitAnother(Tests(100), OneATime());
@@ -316,6 +340,14 @@ TEST_F(TakingBackTest, TheYoungestUnitIsAskedBackForWhoHasNothingToDo) {
   Join("b", "beta", 1, 1);
   EXPECT_THAT(Take<Revoke>("a"),
               ElementsAre(Revoke{sessions_["a"], {held_[2].token}}));
+}
+
+TEST_F(TakingBackTest, WhoEndsOrIsLostWhileItIsAskedLeavesNothingAskedFor) {
+  HoldAhead();
+  Join("b", "beta", 2, 4);
+  ASSERT_THAT(Take<Revoke>("a"), SizeIs(1));
+  Say("a", Goodbye{sessions_["a"]});
+  EXPECT_GE(Leases("b").size(), 2U);
 }
 
 TEST_F(TakingBackTest, AUnitIsLeasedAgainOnlyOnceItWasReturned) {

@@ -127,5 +127,17 @@ TEST(LeaseStateTest, TheCurrentTestIsTheFirstWithoutAResult) {
   EXPECT_EQ(lease.Find(TestIndex{4}), nullptr);
 }
 
+TEST(LeaseStateTest, ATestIsFoundInWhateverOrderResultsCome) {
+  LeaseState lease;
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    lease.tests.push_back({.test = TestIndex{i * 3}});
+  }
+  for (const std::uint32_t i : {0U, 1U, 2U, 99U, 50U, 51U, 3U}) {
+    ASSERT_NE(lease.Find(TestIndex{i * 3}), nullptr);
+    EXPECT_EQ(lease.Find(TestIndex{i * 3})->test, TestIndex{i * 3});
+  }
+  EXPECT_EQ(lease.Find(TestIndex{1}), nullptr);
+}
+
 }  // namespace
 }  // namespace paceline

@@ -81,6 +81,7 @@ class RunTest : public testing::Test {
       return false;
     }
     lease = LeaseState();
+    lease.token = {1, ++leases_};
     lease.run = &*run_;
     lease.agent = "alpha";
     lease.host = "host";
@@ -89,7 +90,7 @@ class RunTest : public testing::Test {
     for (const TestIndex test : unit->tests) {
       lease.tests.push_back({test, run_->Describe(test).attempt});
     }
-    run_->OnGranted();
+    run_->OnGranted(lease);
     return true;
   }
   void End(LeaseState& lease, Outcome outcome) {
@@ -131,6 +132,7 @@ class RunTest : public testing::Test {
   }
 
   ManifestDigest digest_;
+  std::uint64_t leases_ = 0;
   std::optional<paceline::Run> run_;
 };
 
