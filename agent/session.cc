@@ -102,14 +102,17 @@ void AgentSession::OnMessage(Instant now, Message message) {
       }
       OnAnswer(now);
     }
+  } else if (auto* beat = std::get_if<BeatAck>(&message)) {
+    if (beat->beat_interval > Duration::zero()) {
+      SetBeat(beat->beat_interval, beat->lost_after);
+    }
   } else if (auto* output = std::get_if<OutputAck>(&message)) {
     if (current(*output)) {
       outbox_.AcknowledgeOutput(output->through);
       OnAnswer(now);
     }
   }
-  // BeatAck has said what it says by coming; other messages are not for
-  // agents.
+  // Other messages are not for agents.
 }
 
 void AgentSession::OnMalformed(Instant now, const absl::Status& why) {
@@ -130,11 +133,7 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   last_heard_ = HeardAt(now);
   silent_since_ = now;
   name_taken_since_.reset();
-  beat_interval_ =
-      std::clamp(welcome.beat_interval, kShortestBeat, kLongestBeat);
-  const Duration lost_after = std::max(welcome.lost_after, 5 * beat_interval_);
-  silence_bound_ = std::max(5 * beat_interval_, lost_after / 2);
-  start_bound_ = std::min(kStartBound, lost_after * 2 / 3);
+  SetBeat(welcome.beat_interval, welcome.lost_after);
   // At once: until it is heard how the pool does nothing is granted.
   next_beat_ = now;
   beat_seq_ = 0;
@@ -162,6 +161,13 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   Log(LogLevel::kInfo,
       absl::StrCat("welcomed by the coordinator session=", Value(session_),
                    " held=", held_.List().size()));
+}
+
+void AgentSession::SetBeat(Duration interval, Duration lost_after) {
+  beat_interval_ = std::clamp(interval, kShortestBeat, kLongestBeat);
+  lost_after = std::max(lost_after, 5 * beat_interval_);
+  silence_bound_ = std::max(5 * beat_interval_, lost_after / 2);
+  start_bound_ = std::min(kStartBound, lost_after * 2 / 3);
 }
 
 void AgentSession::OnRefused(Instant now, const Refused& refused) {

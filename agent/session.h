@@ -110,6 +110,7 @@ class AgentSession {
 
   // Messages of the coordinator, in whatever state.
   void OnWelcome(Instant now, const Welcome& welcome);
+  void SetBeat(Duration interval, Duration lost_after);
   void OnRefused(Instant now, const Refused& refused);
   // Messages within the session.
   void OnGrant(Instant now, Grant grant);

@@ -53,7 +53,9 @@ struct AgentRecord {
   // that has not said hello to this one: its leases are orphans.
   SessionId session{};
   std::string peer;
+  // As last told, and the longest that it may beat at.
   Duration beat_interval{};
+  Duration slowest_beat{};
   Instant last_heard;
   // As its last beat said; before the first of a session, as that of the one
   // before. Nothing is given to it until `beaten`: its pool may be stuck.

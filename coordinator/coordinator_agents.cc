@@ -11,9 +11,11 @@
 namespace paceline {
 
 Duration Coordinator::Impl::BeatInterval() const {
-  const auto fleet = static_cast<std::int64_t>(agents_.size() + 1);
+  const auto fleet = static_cast<std::int64_t>(std::max<std::size_t>(
+      1, agents_.size()));
+  const Duration second = std::chrono::seconds(1);
   const Duration scaled =
-      std::chrono::seconds(fleet) /
+      second * fleet /
       static_cast<std::int64_t>(std::max(1U, options_.max_beats_per_second));
   return std::max(options_.beat_interval, scaled);
 }
@@ -24,7 +26,7 @@ Duration Coordinator::Impl::LostAfter(const AgentRecord& agent) const {
   }
   return std::max(
       options_.lost_after,
-      static_cast<std::int64_t>(options_.min_lost_beats) * agent.beat_interval);
+      static_cast<std::int64_t>(options_.min_lost_beats) * agent.slowest_beat);
 }
 
 AgentRecord* Coordinator::Impl::FindAgent(absl::string_view peer) {
@@ -168,6 +170,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   agent.peer = std::string(peer);
   by_peer_[agent.peer] = &agent;
   agent.beat_interval = BeatInterval();
+  agent.slowest_beat = agent.beat_interval;
   agent.last_heard = now;
   agent.beaten = false;
   agent.draining = false;
@@ -278,7 +281,7 @@ void Coordinator::Impl::LookAtClaim(Instant now, AgentRecord& agent) {
     return;
   }
   if (now - agent.claim->asked_at >=
-      static_cast<std::int64_t>(options_.fence_beats) * agent.beat_interval) {
+      static_cast<std::int64_t>(options_.fence_beats) * agent.slowest_beat) {
     const AgentRecord::Claim claim = *std::exchange(agent.claim, std::nullopt);
     LoseAgent(now, agent,
               "agent lost: it was silent, and another has its name");
@@ -358,7 +361,12 @@ void Coordinator::Impl::Handle(Instant, AgentRecord& agent, const Beat& beat) {
   agent.pool_turn_age = beat.pool_turn_age;
   File(agent);
   work_changed_ = true;
-  Send(agent.peer, BeatAck{beat.seq});
+  // The fleet grows and shrinks. Until it has heard of it the agent beats as
+  // before.
+  agent.slowest_beat = agent.beat_interval;
+  agent.beat_interval = BeatInterval();
+  agent.slowest_beat = std::max(agent.slowest_beat, agent.beat_interval);
+  Send(agent.peer, BeatAck{beat.seq, agent.beat_interval, LostAfter(agent)});
 }
 
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,

@@ -334,7 +334,7 @@ void Coordinator::Impl::AddAgents(Instant now, StatusReply& reply) const {
     status.slots = agent->slots();
     status.leases = static_cast<std::uint32_t>(agent->leases.size());
     status.last_heard = now - agent->last_heard;
-    if (agent->orphaned() || status.last_heard >= 3 * agent->beat_interval) {
+    if (agent->orphaned() || status.last_heard >= 3 * agent->slowest_beat) {
       status.state = "silent";
     } else if (agent->pool_turn_age >= options_.stuck_shown_after) {
       status.state = "stuck";

@@ -85,7 +85,7 @@ bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
   return agent.MayTake() &&
          now - agent.last_heard <
              static_cast<std::int64_t>(options_.fence_beats) *
-                 agent.beat_interval &&
+                 agent.slowest_beat &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }
 

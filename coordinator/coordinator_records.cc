@@ -23,6 +23,7 @@ AgentRecord& Coordinator::Impl::Holder(Instant now, const InstanceId& instance,
     agent->who.slots = 0;
     agent->who.seq = 0;
     agent->beat_interval = options_.beat_interval;
+    agent->slowest_beat = options_.beat_interval;
     agent->joined_at = now;
     agent->last_heard = now;
   }

@@ -188,7 +188,9 @@ auto WireFields(M&) {
 
 template <Like<BeatAck> M>
 auto WireFields(M& m) {
-  return Fields(Item("seq", m.seq, kSequence));
+  return Fields(Item("seq", m.seq, kSequence),
+                Item("beat_interval", m.beat_interval, kSpan),
+                Item("lost_after", m.lost_after, kSpan));
 }
 
 template <Like<Grant> M>

@@ -277,6 +277,9 @@ struct Rehello {
 
 struct BeatAck {
   std::uint64_t seq = 0;
+  // As in Welcome, by the size of the fleet as it is now; zero: as before.
+  Duration beat_interval{};
+  Duration lost_after{};
 
   friend bool operator==(const BeatAck&, const BeatAck&) = default;
 };

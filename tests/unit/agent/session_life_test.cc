@@ -44,6 +44,19 @@ TEST_F(SessionTest, ItBeatsAtOnceAndBeforeItAsksForWork) {
   EXPECT_TRUE(std::holds_alternative<Want>(sent_[1]));
 }
 
+TEST_F(SessionTest, ItBeatsAtTheIntervalOfTheLastAcknowledgement) {
+  Join();
+  Advance(seconds(1));
+  EXPECT_THAT(Take<Beat>(), SizeIs(1));
+  Hear(BeatAck{2, seconds(4), seconds(30)});
+  Advance(seconds(1));  // the one that was due
+  EXPECT_THAT(Take<Beat>(), SizeIs(1));
+  Advance(milliseconds(3999));
+  EXPECT_THAT(Take<Beat>(), IsEmpty());
+  Advance(milliseconds(1));
+  EXPECT_THAT(Take<Beat>(), SizeIs(1));
+}
+
 TEST_F(SessionTest, AfterStandingStillOneBeatGoesOut) {
   Join();
   Stall(seconds(10));

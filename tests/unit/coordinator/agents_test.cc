@@ -53,7 +53,8 @@ TEST_F(AgentsTest, AWelcomeSaysTheSessionTheEpochAndTheTimes) {
 TEST_F(AgentsTest, ABeatIsAnswered) {
   Join("a", "alpha", 1, 0);
   Say("a", Beat{sessions_["a"], 17, {}, {}});
-  EXPECT_THAT(Take<BeatAck>("a"), ElementsAre(BeatAck{17}));
+  EXPECT_THAT(Take<BeatAck>("a"),
+              ElementsAre(BeatAck{17, seconds(1), seconds(30)}));
 }
 
 TEST_F(AgentsTest, TheSameInstanceReplacesItsOldSession) {
@@ -253,6 +254,41 @@ TEST_F(AgentsTest, ALargeFleetBeatsMoreSlowlyAndIsLostLater) {
   EXPECT_GE(interval, seconds(10)) << "200 beats a second";
   EXPECT_LT(interval, milliseconds(10'100));
   EXPECT_EQ(lost_after, 5 * interval) << "never under five beats";
+}
+
+// Whole seconds were divided: 399 agents beat as often as 200 do.
+TEST_F(AgentsTest, FractionsOfASecondCount) {
+  Duration interval{};
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = absl::StrCat("agent-", i);
+    coordinator_.OnMessage(now_, name, MakeHello(name, 1));
+    interval = Take<Welcome>(name).at(0).beat_interval;
+  }
+  EXPECT_EQ(interval, milliseconds(1500));
+}
+
+// It was fixed when an agent joined: the first of a thousand beat once a second
+// for ever.
+TEST_F(AgentsTest, TheIntervalFollowsTheFleet) {
+  Join("a", "alpha", 1, 0);
+  std::vector<std::string> others;
+  for (int i = 0; i < 599; ++i) {
+    others.push_back(absl::StrCat("agent-", i));
+    coordinator_.OnMessage(now_, others.back(), MakeHello(others.back(), 1));
+    sessions_[others.back()] = Take<Welcome>(others.back()).at(0).session;
+  }
+  Say("a", Beat{sessions_["a"], 1, {}, {}});
+  EXPECT_EQ(Take<BeatAck>("a").at(0).beat_interval, seconds(3));
+  for (const std::string& other : others) {
+    coordinator_.OnMessage(now_, other, Goodbye{sessions_[other]});
+  }
+  // What it was told may not have been heard: it may still beat as before.
+  Say("a", Beat{sessions_["a"], 2, {}, {}});
+  EXPECT_EQ(Take<BeatAck>("a").at(0).beat_interval, seconds(1));
+  Pass(seconds(8));
+  EXPECT_EQ(Agents().at(0).state, "ready");
+  Pass(seconds(2));
+  EXPECT_EQ(Agents().at(0).state, "silent");
 }
 
 // ---- names -----------------------------------------------------------------

@@ -238,7 +238,7 @@ std::vector<Message> SampleMessages() {
       Welcome{1, kSession, 3, seconds(1), seconds(30), 8, tokens},
       Refused{RefusalCode::kNameTaken, "agent-1 is host a, pid 7: rename it"},
       Rehello{},
-      BeatAck{300},
+      BeatAck{300, seconds(1), seconds(30)},
       Grant{kSession, {{run, SuiteIndex{1}, SampleSuite()}}, {SampleLease()}},
       Revoke{kSession, tokens},
       Stop{kSession, tokens, seconds(2), "cancelled"},
