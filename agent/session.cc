@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/log.h"
+#include "common/wire/version.h"
 
 namespace paceline {
 namespace {
@@ -120,11 +121,19 @@ void AgentSession::OnMalformed(Instant now, const absl::Status& why) {
   if (state_ == State::kWelcomed) {
     LoseSession(now, absl::StrCat("the coordinator sent what is no message: ",
                                   why.message()));
+  } else if (state_ == State::kGreeting && absl::IsUnimplemented(why)) {
+    // The answer to a hello, in a form that this program is too old for.
+    Leave(why);
   }
 }
 
 void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
   if (state_ != State::kGreeting || !hello_sent_) {
+    return;
+  }
+  if (!CanSpeak(welcome.protocol)) {
+    Leave(absl::UnimplementedError(VersionMismatch(
+        "the coordinator", welcome.protocol, "this agent")));
     return;
   }
   state_ = State::kWelcomed;

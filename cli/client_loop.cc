@@ -103,6 +103,10 @@ void ClientLoop::TakeMessages(RunClient& client) {
       return;
     }
     absl::StatusOr<Message> message = Decode(received->bytes);
+    if (absl::IsUnimplemented(message.status())) {
+      client.GiveUp(clock_.Now(), std::string(message.status().message()));
+      return;
+    }
     if (!message.ok()) {
       Log(LogLevel::kWarning,
           absl::StrCat("a message from the coordinator was dropped reason=\"",

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/wire/codec.h"
 #include "common/wire/text.h"
+#include "common/wire/version.h"
 
 namespace paceline {
 namespace {
@@ -115,6 +116,12 @@ void RunClient::Handle(Instant now, const ClientWelcome& welcome) {
     return;  // the answer to a hello that was repeated
   }
   was_connected_ = true;
+  if (!CanSpeak(welcome.protocol)) {
+    Fail(now, VersionMismatch(absl::StrCat("the coordinator at ",
+                                           options_.coordinator),
+                              welcome.protocol, "this program"));
+    return;
+  }
   if (welcome.beat_interval > Duration::zero()) {
     beat_interval_ = welcome.beat_interval;
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/wire/version.h"
 #include "coordinator/coordinator_impl.h"
 
 namespace paceline {
@@ -66,14 +67,10 @@ void Coordinator::Impl::SendUnsent(AgentRecord& agent) {
 
 void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
                                Hello& hello) {
-  if (hello.protocol != kFleetProtocolVersion) {
+  if (!SpokenVersion(hello.protocol).has_value()) {
     Send(peer, Refused{RefusalCode::kProtocolVersion,
-                       absl::StrCat("agent ", hello.name, " speaks version ",
-                                    hello.protocol,
-                                    " of the fleet protocol and this "
-                                    "coordinator version ",
-                                    kFleetProtocolVersion,
-                                    "; install the same paceline on both")});
+                       VersionMismatch(absl::StrCat("agent ", hello.name),
+                                       hello.protocol, "the coordinator")});
     return;
   }
   LookAtEpochs(now, hello);
@@ -188,6 +185,7 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   agent.result_acks.Told(agent.results_through);
 
   paceline::Welcome welcome;
+  welcome.protocol = SpokenVersion(hello.protocol).value();
   welcome.session = agent.session;
   welcome.epoch = leases_.epoch();
   welcome.beat_interval = agent.beat_interval;

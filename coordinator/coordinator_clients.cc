@@ -6,23 +6,21 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/log.h"
 #include "common/wire/text.h"
+#include "common/wire/version.h"
 #include "coordinator/coordinator_impl.h"
 
 namespace paceline {
 
 void Coordinator::Impl::Handle(Instant, absl::string_view peer,
                                const ClientHello& hello) {
-  if (hello.protocol != kFleetProtocolVersion) {
-    Send(peer,
-         Refused{RefusalCode::kProtocolVersion,
-                 absl::StrCat("this client speaks version ", hello.protocol,
-                              " of the fleet protocol and the "
-                              "coordinator version ",
-                              kFleetProtocolVersion,
-                              "; install the same paceline on both")});
+  const std::optional<std::uint32_t> spoken = SpokenVersion(hello.protocol);
+  if (!spoken.has_value()) {
+    Send(peer, Refused{RefusalCode::kProtocolVersion,
+                       VersionMismatch("this client", hello.protocol,
+                                       "the coordinator")});
     return;
   }
-  Send(peer, ClientWelcome{kFleetProtocolVersion, leases_.epoch(),
+  Send(peer, ClientWelcome{*spoken, leases_.epoch(),
                            options_.client_beat_interval});
 }
 

@@ -91,7 +91,7 @@ auto WireFields(M& m) {
                 Item("name", m.name, kNonEmptyLabel),
                 Item("instance", m.instance, kRandomId),
                 Item("host", m.host, kLabel), Item("pid", m.pid, kAny),
-                Item("slots", m.slots, kNonZero),
+                Item("slots", m.slots, IntegerRule{1, kMaxSlots}),
                 Item("labels", m.labels, List(kNonEmptyLabel)),
                 Item("held", m.held, List(kStruct)),
                 Item("first_result", m.first_result, kSequence),

@@ -13,6 +13,7 @@
 #include "common/wire/field_bound.h"
 #include "common/wire/field_reader.h"
 #include "common/wire/field_writer.h"
+#include "common/wire/version.h"
 
 namespace paceline {
 namespace {
@@ -182,11 +183,8 @@ absl::StatusOr<Message> Decode(absl::string_view bytes) {
   }
   const std::uint64_t version = GreetingVersion(bytes);
   if (version != 0 && version != kFleetProtocolVersion) {
-    return absl::UnimplementedError(absl::StrCat(
-        "the peer speaks version ", version,
-        " of the fleet protocol and this program version ",
-        kFleetProtocolVersion, "; update ",
-        version > kFleetProtocolVersion ? "this program" : "the peer"));
+    return absl::UnimplementedError(
+        VersionMismatch("the other side", version, "this program"));
   }
   return status;
 }

@@ -42,6 +42,8 @@ inline constexpr std::size_t kMaxLabelBytes = 256;
 // A suite or a test takes no more: it has to fit into a message with what is
 // around it.
 inline constexpr std::size_t kMaxSpecBytes = 240 * 1024;
+// Slots of one agent.
+inline constexpr std::uint32_t kMaxSlots = 4096;
 // One argument or value of an environment, as long as Linux lets it be.
 inline constexpr std::size_t kMaxArgumentBytes = 128 * 1024;
 // Output beyond this many bytes leaves its result and goes ahead of it in

@@ -280,6 +280,24 @@ TEST_F(SessionTest, BytesThatAreNoMessageChangeNothingBeforeTheWelcome) {
   EXPECT_THAT(Take<Want>(), SizeIs(1));
 }
 
+TEST_F(SessionTest, AWelcomeInAVersionItDoesNotSpeakIsTheEnd) {
+  Tick();
+  Welcome welcome = MakeWelcome();
+  welcome.protocol = 2;
+  session_.OnMessage(now_, welcome);
+  ASSERT_TRUE(left_.has_value());
+  EXPECT_EQ(left_->code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(left_->message()),
+              testing::HasSubstr("update this agent"));
+}
+
+TEST_F(SessionTest, AWelcomeInAFormItCannotReadIsTheEnd) {
+  Tick();
+  session_.OnMalformed(now_, absl::UnimplementedError("update this program"));
+  ASSERT_TRUE(left_.has_value());
+  EXPECT_EQ(left_->code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST_F(SessionTest, ARefusedMessageBeginsAnotherSession) {
   Join();
   AdvanceHearing(seconds(2));

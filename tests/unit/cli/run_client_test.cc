@@ -183,6 +183,13 @@ TEST_F(RunClientTest, WhatFitsIntoNoMessageIsADiscoveryError) {
   EXPECT_THAT(errors, SizeIs(2));
 }
 
+TEST_F(RunClientTest, AWelcomeInAVersionItDoesNotSpeakIsTheEnd) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), ClientWelcome{2, 1, seconds(5)});
+  ASSERT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure, HasSubstr("update this program"));
+}
+
 TEST_F(RunClientTest, SaysHelloAgainUntilItIsWelcome) {
   Make();
   Tick(milliseconds(5));

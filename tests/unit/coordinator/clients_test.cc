@@ -45,7 +45,7 @@ TEST_F(ClientsTest, AnotherVersionIsRefusedWithASentence) {
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].code, RefusalCode::kProtocolVersion);
   EXPECT_THAT(refused[0].sentence, HasSubstr("version 9"));
-  EXPECT_THAT(refused[0].sentence, HasSubstr("install"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("update the coordinator"));
 }
 
 // ---- submission ------------------------------------------------------------

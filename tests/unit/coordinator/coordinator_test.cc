@@ -398,12 +398,28 @@ TEST_F(CoordinatorTest, APartAfterAGapWaitsForTheOneBetween) {
 
 TEST_F(CoordinatorTest, AnotherProtocolVersionIsRefusedWithASentence) {
   Hello hello = MakeHello("alpha", 1);
-  hello.protocol = 2;
+  hello.protocol = 3;
   Say("a", hello);
   const auto refused = Take<Refused>("a");
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].code, RefusalCode::kProtocolVersion);
-  EXPECT_THAT(refused[0].sentence, HasSubstr("version 2"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("version 3"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("update the coordinator"));
+}
+
+// Any difference was refused, though one step is allowed: a fleet could only
+// be updated all at once.
+TEST_F(CoordinatorTest, TheNextVersionIsSpokenToInThisOne) {
+  Hello hello = MakeHello("alpha", 1);
+  hello.protocol = 2;
+  Say("a", hello);
+  const auto welcome = Take<Welcome>("a");
+  ASSERT_THAT(welcome, SizeIs(1));
+  EXPECT_EQ(welcome[0].protocol, 1U);
+  Say("client", ClientHello{2, "test", "host", 1});
+  const auto client = Take<ClientWelcome>("client");
+  ASSERT_THAT(client, SizeIs(1));
+  EXPECT_EQ(client[0].protocol, 1U);
 }
 
 TEST_F(CoordinatorTest, AStrangerIsToldToSayHello) {
