@@ -35,8 +35,9 @@ Run* Coordinator::Impl::FindRun(Instant now, absl::string_view peer,
   }
   it->second->client.last_heard = now;
   untold_runs_.insert(id);
-  if (it->second->client.peer.empty()) {
-    // An earlier life knew it: it says what it has seen when it comes back.
+  if (it->second->client.peer != peer) {
+    // An earlier life knew it, or its connection was cut and made again unseen:
+    // it says what it has seen when it attaches, and is told the rest.
     Send(peer, Rehello{});
   }
   return it->second.get();
@@ -199,9 +200,8 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     }
     if (run.events().in_flight() &&
         now - run.client.last_ack >= options_.ask_again_after) {
-      // Nothing that was sent was answered: send it again.
       run.client.last_ack = now;
-      run.events().Rewind(0);
+      run.events().SendAgain();
     }
     const bool seen = run.events().empty();
     if (run.ended() && run.client.ended_at.has_value() &&
@@ -258,7 +258,15 @@ void Coordinator::Impl::TellClient(Instant now, Run& run) {
     const bool idle = !run.events().in_flight();
     const std::optional<Events> events =
         run.events().Next(run.id(), journal_->committed());
-    if (!events.has_value() || !outbox_->Send(client.peer, *events).ok()) {
+    if (!events.has_value()) {
+      break;
+    }
+    const absl::Status sent = outbox_->Send(client.peer, *events);
+    if (absl::IsUnavailable(sent)) {
+      client.peer.clear();  // nothing is made for it until it is back
+      return;
+    }
+    if (!sent.ok()) {
       break;
     }
     if (idle) {

@@ -138,6 +138,12 @@ bool Coordinator::Impl::GrantAhead(Instant now) {
   return granted;
 }
 
+bool Coordinator::Impl::HoldsBack(const Run& run) const {
+  // Of one whose client has left it for good everything is kept.
+  return run.events().bytes() >= options_.max_unseen_bytes &&
+         !(run.options().detach && run.client.peer.empty());
+}
+
 bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
   const std::uint32_t fleet = fleet_.granting;
   const bool ahead = agent.free_slots() == 0;
@@ -146,7 +152,8 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
     // What is held ahead is no more than a fair share of what is left.
     const std::uint64_t share =
         run->queued() / (std::uint64_t{2} * std::max(1U, fleet));
-    if (run->queued() == 0 || (ahead && agent.waiting() >= share)) {
+    if (run->queued() == 0 || (ahead && agent.waiting() >= share) ||
+        HoldsBack(*run)) {
       continue;
     }
     std::optional<SuiteIndex> warm;

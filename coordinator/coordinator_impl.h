@@ -115,6 +115,9 @@ class Coordinator::Impl {
   bool HasRoom(Instant now, const AgentRecord& agent) const;
   // An agent that would start a unit of `slots` at once; null if none would.
   AgentRecord* IdleFor(Instant now, std::uint32_t slots);
+  // Whether so many of its events are unseen that it gets nothing more: they
+  // are kept in memory until its client has read them.
+  bool HoldsBack(const Run& run) const;
   bool GrantIdle(Instant now);
   bool GrantAhead(Instant now);
   // Takes what has not started back from agents with more than enough, for

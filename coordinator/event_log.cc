@@ -50,10 +50,12 @@ void EventLog::Add(Event event, std::uint64_t record) {
   entry.bytes = static_cast<std::uint32_t>(EncodedBound(event));
   entry.event = std::move(event);
   entry.record = record;
+  bytes_ += entry.bytes;
 }
 
 std::optional<Events> EventLog::Next(RunId run, std::uint64_t committed) const {
-  if (in_flight_bytes_ >= kMaxInFlightBytes) {
+  if (in_flight_bytes_ >= kMaxInFlightBytes ||
+      (one_message_ && in_flight())) {
     return std::nullopt;
   }
   Events message{run, next_, {}};
@@ -84,12 +86,21 @@ void EventLog::Acknowledge(std::uint64_t through) {
   // What was not sent cannot have been seen.
   while (first_ <= through && first_ < next_) {
     in_flight_bytes_ -= entries_.front().bytes;
+    bytes_ -= entries_.front().bytes;
     entries_.pop_front();
     ++first_;
+    one_message_ = false;
   }
 }
 
+void EventLog::SendAgain() {
+  next_ = first_;
+  in_flight_bytes_ = 0;
+  one_message_ = true;
+}
+
 void EventLog::Rewind(std::uint64_t last) {
+  one_message_ = false;
   // What the client has seen was sent, if not by us, then by whoever wrote the
   // journal that we have read.
   while (next_ <= std::min(last, this->last())) {

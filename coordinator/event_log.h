@@ -29,6 +29,11 @@ class EventLog {
   // What Next said was sent.
   void Sent(const Events& events);
 
+  // Nothing that was sent was acknowledged in time: begins again with the
+  // first message, and sends no other until that is acknowledged. Whoever is
+  // slow is not helped by megabytes.
+  void SendAgain();
+
   // The client has seen all up to `through`.
   void Acknowledge(std::uint64_t through);
   // The client has seen all up to `last`, and nothing after it is on its way.
@@ -40,6 +45,8 @@ class EventLog {
   bool in_flight() const { return next_ > first_; }
   // Whether the client has acknowledged all there is.
   bool empty() const { return entries_.empty(); }
+  // Of all that was not acknowledged.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   struct Entry {
@@ -51,7 +58,9 @@ class EventLog {
   std::deque<Entry> entries_;
   std::uint64_t first_ = 1;  // the number of entries_.front()
   std::uint64_t next_ = 1;   // the next to send
+  std::size_t bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;
+  bool one_message_ = false;
 };
 
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #ifndef PACELINE_COORDINATOR_OPTIONS_H_
 #define PACELINE_COORDINATOR_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -53,6 +54,8 @@ struct CoordinatorOptions {
   // Unanswered questions (revoke, stop, a grant that was never seen, events
   // without an acknowledgement) are asked again after this long.
   Duration ask_again_after = std::chrono::seconds(5);
+  // A run is given no more units while so much of its events is unseen.
+  std::size_t max_unseen_bytes = std::size_t{64} << 20;
   // What a stopped test gets before it is terminated.
   Duration stop_grace = std::chrono::seconds(3);
   // Lost agents a test survives before its verdict is `lost`.

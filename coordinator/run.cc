@@ -52,8 +52,8 @@ Run::Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
     : id_(id),
       options_(std::move(options)),
       opened_at_(now),
-      queue_(QueueOptions(options_, coordinator)),
-      graph_(options_.resources),
+      queue_(std::make_unique<UnitQueue>(QueueOptions(options_, coordinator))),
+      graph_(std::make_unique<ConstraintGraph>(options_.resources)),
       ledger_(LedgerPolicy(options_, coordinator)) {}
 
 // ---- the manifest ----------------------------------------------------------
@@ -96,7 +96,7 @@ void Run::AddPart(SubmitPart part, std::uint64_t record) {
   parts_ = part.part;
   for (SuiteSpec& suite : part.suites) {
     digest_.Add(suite);
-    queue_.AddSuite(suite.scopes_share_setup);
+    queue_->AddSuite(suite.scopes_share_setup);
     store_.AddSuite(std::move(suite));
   }
   for (TestSpec& test : part.tests) {
@@ -108,7 +108,7 @@ void Run::AddPart(SubmitPart part, std::uint64_t record) {
     const bool constrained =
         test.constraints.has_value() && !test.constraints->trivial();
     if (test.skip_reason.has_value() || cancelled()) {
-      queue_.AddElsewhere(test.suite, test.scope, bytes);
+      queue_->AddElsewhere(test.suite, test.scope, bytes);
       if (test.skip_reason.has_value()) {
         SettleWithout(index, Outcome::kSkipped, *std::move(test.skip_reason),
                       record);
@@ -116,10 +116,10 @@ void Run::AddPart(SubmitPart part, std::uint64_t record) {
         SettleWithout(index, Outcome::kNotRun, *cancel_reason_, record);
       }
     } else if (constrained) {
-      queue_.AddElsewhere(test.suite, test.scope, bytes);
-      graph_.Add(index, test.suite, *std::move(test.constraints));
+      queue_->AddElsewhere(test.suite, test.scope, bytes);
+      graph_->Add(index, test.suite, *std::move(test.constraints));
     } else {
-      queue_.Add(test.suite, test.scope, bytes);
+      queue_->Add(test.suite, test.scope, bytes);
     }
   }
   SettleUnrunnable(record);
@@ -143,8 +143,8 @@ absl::Status Run::CheckComplete(const SubmitComplete& complete) const {
 void Run::Close(const SubmitComplete& complete, std::uint64_t record) {
   closed_ = true;
   errors_ = complete.errors;
-  queue_.Close();
-  graph_.Close(store_, ledger_);
+  queue_->Close();
+  graph_->Close(store_, ledger_);
   SettleUnrunnable(record);
   for (HeldExtra& held : std::exchange(held_extras_, {})) {
     TellHeldExtra(std::move(held), record);
@@ -155,19 +155,19 @@ void Run::Close(const SubmitComplete& complete, std::uint64_t record) {
 
 std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
                                        std::optional<SuiteIndex> warm) {
-  if (cancelled() || graph_.serial_runs()) {
+  if (cancelled() || graph_->serial_runs()) {
     return std::nullopt;
   }
   if (std::optional<ConstraintGraph::Choice> choice =
-          graph_.Take(leases(), /*others_wait=*/true)) {
+          graph_->Take(leases(), /*others_wait=*/true)) {
     return ConstrainedUnit(*std::move(choice));
   }
   Unit unit;
-  std::optional<PlannedUnit> planned = queue_.Cut(fleet_slots, warm);
+  std::optional<PlannedUnit> planned = queue_->Cut(fleet_slots, warm);
   if (!planned.has_value()) {
     // Only now may a test that has to be alone have its turn.
     if (std::optional<ConstraintGraph::Choice> choice =
-            graph_.Take(leases(), /*others_wait=*/!closed_)) {
+            graph_->Take(leases(), /*others_wait=*/!closed_)) {
       return ConstrainedUnit(*std::move(choice));
     }
     return std::nullopt;
@@ -184,7 +184,7 @@ Run::Unit Run::ConstrainedUnit(ConstraintGraph::Choice choice) const {
   unit.suite = store_.SuiteOf(choice.test);
   unit.tests = {choice.test};
   unit.predicted =
-      queue_.Predict(choice.test).value_or(std::chrono::milliseconds(250));
+      queue_->Predict(choice.test).value_or(std::chrono::milliseconds(250));
   unit.slots = choice.slots;
   unit.constrained = true;
   unit.env = std::move(choice.env);
@@ -206,9 +206,9 @@ absl::Status Run::CheckTaken(const LeaseGranted& granted) const {
         attempt != ledger_.AttemptOf(test)) {
       return wrong("is of a test or attempt that there is not");
     }
-    const bool there = graph_.contains(test)
-                           ? granted.tests.size() == 1 && graph_.CanClaim(test)
-                           : queue_.contains(test);
+    const bool there = graph_->contains(test)
+                           ? granted.tests.size() == 1 && graph_->CanClaim(test)
+                           : queue_->contains(test);
     if (!there) {
       return wrong("is of a test that did not wait");
     }
@@ -218,15 +218,15 @@ absl::Status Run::CheckTaken(const LeaseGranted& granted) const {
 
 void Run::Take(const LeaseGranted& granted) {
   const TestIndex first = granted.tests.front().first;
-  if (graph_.contains(first)) {
-    graph_.Claim(first, granted.resources);
+  if (graph_->contains(first)) {
+    graph_->Claim(first, granted.resources);
     return;
   }
   std::vector<TestIndex> tests;
   for (const auto& [test, attempt] : granted.tests) {
     tests.push_back(test);
   }
-  queue_.TakeOut(tests);
+  queue_->TakeOut(tests);
 }
 
 LeasedTest Run::Describe(TestIndex test) const {
@@ -256,7 +256,7 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
   item.result.output.cut_bytes +=
       lost(item.tail_bytes_sent, attempt->tail_bytes);
   lease.explained = lease.explained || !IsGood(item.result.outcome);
-  queue_.Observe(item.test, item.result.duration);
+  queue_->Observe(item.test, item.result.duration);
   Ledger::Decision decision = ledger_.Attempted(item.test, item.result);
   AttemptEvent event;
   event.test = item.test;
@@ -273,7 +273,7 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
     SettleUnrunnable(record);
   } else if (!lease.constrained) {
     // Not with the rest of its unit: what it failed by may be near it.
-    queue_.PutFront({item.test}, std::nullopt);
+    queue_->PutFront({item.test}, std::nullopt);
   }
 }
 
@@ -422,9 +422,9 @@ void Run::OnReturned(LeaseState& lease, std::uint64_t record) {
   }
   ForgetLease(lease);
   if (lease.constrained) {
-    graph_.Release(tests.front(), /*again=*/!cancelled());
+    graph_->Release(tests.front(), /*again=*/!cancelled());
   } else if (!cancelled()) {
-    queue_.PutBack(tests);
+    queue_->PutBack(tests);
   }
   if (cancelled()) {
     for (const TestIndex test : tests) {
@@ -483,9 +483,9 @@ void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
                    std::optional<UnitId> parent) {
   ForgetLease(lease);
   if (lease.constrained) {
-    graph_.Release(lease.tests.front().test, !again.empty());
+    graph_->Release(lease.tests.front().test, !again.empty());
   } else if (!again.empty()) {
-    queue_.PutFront(std::move(again), parent);
+    queue_->PutFront(std::move(again), parent);
   }
 }
 
@@ -497,7 +497,7 @@ void Run::AddNote(std::string text, std::uint64_t record) {
 
 void Run::SettleWithout(TestIndex test, Outcome outcome, std::string why,
                         std::uint64_t record) {
-  queue_.Remove(test);
+  queue_->Remove(test);
   const Verdict verdict = ToVerdict(outcome);
   ledger_.Settle(test, verdict);
   AttemptEvent event;
@@ -519,14 +519,14 @@ void Run::SettleCancelled(TestIndex test, std::uint64_t record) {
 }
 
 void Run::OnVerdict(TestIndex test, Verdict verdict) {
-  graph_.OnVerdict(test, IsGood(verdict, /*fail_on_flaky=*/false),
+  graph_->OnVerdict(test, IsGood(verdict, /*fail_on_flaky=*/false),
                    store_.NameOf(test));
 }
 
 void Run::SettleUnrunnable(std::uint64_t record) {
   while (true) {
     const std::vector<ConstraintGraph::Unrunnable> list =
-        graph_.TakeUnrunnable();
+        graph_->TakeUnrunnable();
     if (list.empty()) {
       return;
     }
@@ -548,7 +548,7 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
   for (std::uint32_t i = 0; i < store_.tests(); ++i) {
     const TestIndex test{i};
     if (!ledger_.VerdictOf(test).has_value() &&
-        (queue_.contains(test) || graph_.waits(test))) {
+        (queue_->contains(test) || graph_->waits(test))) {
       SettleCancelled(test, record);
     }
   }
@@ -574,6 +574,12 @@ void Run::End(std::uint64_t record) {
   event.reason = EndReason();
   event.tests = ledger_.tests();
   Tell(std::move(event), record);
+  // It may be kept for an hour, for its client to come back.
+  store_.Clear();
+  queue_.reset();
+  graph_.reset();
+  held_extras_ = {};
+  extra_names_ = {};
 }
 
 std::string Run::EndReason() const {

@@ -10,6 +10,7 @@
 #define PACELINE_COORDINATOR_RUN_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -81,7 +82,7 @@ class Run {
   absl::Status CheckTaken(const LeaseGranted& granted) const;
   void Take(const LeaseGranted& granted);
   // Whether `test` is in the constraint graph.
-  bool constrained(TestIndex test) const { return graph_.contains(test); }
+  bool constrained(TestIndex test) const { return graph_->contains(test); }
   LeasedTest Describe(TestIndex test) const;
   const SuiteSpec& SuiteOf(SuiteIndex suite) const {
     return store_.suite(suite);
@@ -95,7 +96,9 @@ class Run {
   // Of all its leases.
   std::uint64_t busy_slots() const { return busy_slots_; }
   // Tests that no agent holds.
-  std::uint64_t queued() const { return queue_.size() + graph_.waiting(); }
+  std::uint64_t queued() const {
+    return ended_ ? 0 : queue_->size() + graph_->waiting();
+  }
 
   // ---- what became of a lease
   void OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record);
@@ -184,8 +187,9 @@ class Run {
   bool closed_ = false;
   std::vector<DiscoveryError> errors_;
 
-  UnitQueue queue_;
-  ConstraintGraph graph_;
+  // Null once it has ended.
+  std::unique_ptr<UnitQueue> queue_;
+  std::unique_ptr<ConstraintGraph> graph_;
   absl::btree_map<Token, const LeaseState*> open_leases_;
   std::uint64_t busy_slots_ = 0;
 

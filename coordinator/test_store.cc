@@ -10,6 +10,14 @@ constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
 
 }  // namespace
 
+void TestStore::Clear() {
+  suites_ = {};
+  tests_ = {};
+  blocks_ = {};
+  block_left_ = 0;
+  block_next_ = nullptr;
+}
+
 SuiteIndex TestStore::AddSuite(SuiteSpec suite) {
   suites_.push_back(std::move(suite));
   return SuiteIndex{static_cast<std::uint32_t>(suites_.size() - 1)};

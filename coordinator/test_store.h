@@ -21,6 +21,9 @@ namespace paceline {
 
 class TestStore {
  public:
+  // Forgets all of them.
+  void Clear();
+
   // Suites and tests get their indexes in the order of the calls.
   SuiteIndex AddSuite(SuiteSpec suite);
   TestIndex AddTest(const TestSpec& test);

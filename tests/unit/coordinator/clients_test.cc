@@ -493,6 +493,62 @@ TEST_F(ClientsTest, AClientThatComesBackIsToldWhatItHasNotSeen) {
   EXPECT_THAT(Take<Events>("client"), IsEmpty()) << "it is gone";
 }
 
+// Each turn made messages for it, in vain.
+TEST_F(ClientsTest, NothingIsMadeForAClientThatIsGone) {
+  Join("a", "alpha", 1, 4);
+  Submit({Test("1"), Test("2")}, OneATime());
+  broken_["client"] = absl::UnavailableError("gone");
+  Finish("a", Leases("a").at(0), Outcome::kPassed);
+  broken_.clear();
+  Advance(seconds(1), {"a"});
+  EXPECT_THAT(Take<Events>("client"), IsEmpty());
+  // Its next word is answered with the question what it has seen.
+  EXPECT_FALSE(Take<Rehello>("client").empty());
+  Say("client", Attach{run_.front(), 0});
+  EXPECT_FALSE(Take<Events>("client").empty());
+}
+
+// Its beats kept the run alive, and events went to where it was before.
+TEST_F(ClientsTest, AClientWhoseConnectionWasMadeAgainUnseenIsAskedToAttach) {
+  const RunId run = Submit({Test("1")});
+  Say("client2", ClientBeat{run});
+  EXPECT_THAT(Take<Rehello>("client2"), SizeIs(1));
+  Say("client2", Attach{run, 0});
+  Say("client2", ClientBeat{run});
+  EXPECT_THAT(Take<Rehello>("client2"), IsEmpty());
+}
+
+// All of it was kept in memory, however slow the client.
+TEST_F(ClientsTest, ARunWhoseClientDoesNotReadGetsNothingMore) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("1"), Test("2"), Test("3")}, OneATime());
+  const std::vector<Lease> leases = Leases("a");
+  ASSERT_THAT(leases, SizeIs(1));
+  Output output{sessions_["a"], 0, leases[0].token, leases[0].tests[0].test,
+                1,              {}, 0,              std::string(64'000, 'o')};
+  for (std::uint32_t i = 0; i < 1100; ++i) {
+    output.seq = i + 1;
+    output.offset = i * 64'000;
+    coordinator_.OnMessage(now_, "a", output);
+  }
+  Finish("a", leases[0], Outcome::kPassed);
+  Want("a", 1, 1);
+  Take<Rehello>("a");
+  EXPECT_THAT(Leases("a"), IsEmpty());
+  std::uint64_t seen = 0;
+  while (seen < 1101) {
+    std::uint64_t last = seen;
+    for (const Events& events : Take<Events>("client")) {
+      last = events.first + events.events.size() - 1;
+    }
+    ASSERT_GT(last, seen);
+    seen = last;
+    Say("client", EventsAck{run, seen});
+  }
+  Advance(milliseconds(500), {"a"});
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+}
+
 TEST_F(ClientsTest, ProgressIsToldAFewTimesASecondAtMost) {
   Join("a", "alpha", 2, 2);
   Submit({Test("1"), Test("2"), Test("3"), Test("4"), Test("5")}, OneATime());

@@ -179,6 +179,32 @@ TEST(EventLogTest, AnEventThatIsTooLargeToBeToldIsMadeToFit) {
   EXPECT_THAT(told.result.details, testing::HasSubstr("were left out"));
 }
 
+// Four megabytes were sent again every five seconds to whoever was slow.
+TEST(EventLogTest, OnlyTheFirstMessageIsSentAgain) {
+  EventLog log;
+  for (int i = 0; i < 100; ++i) {
+    log.Add(OutputEvent{TestIndex{0}, 1, false, std::string(60'000, 'o')}, 1);
+  }
+  const RunId run{{1}};
+  EXPECT_GT(log.bytes(), 6'000'000U);
+  std::size_t sent = 0;
+  while (const auto events = log.Next(run, 1)) {
+    log.Sent(*events);
+    ++sent;
+  }
+  EXPECT_GT(sent, 10U);
+  log.SendAgain();
+  const auto again = log.Next(run, 1);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->first, 1U);
+  log.Sent(*again);
+  EXPECT_EQ(log.Next(run, 1), std::nullopt);
+  log.Acknowledge(again->events.size());
+  EXPECT_TRUE(log.Next(run, 1).has_value());
+  log.Rewind(100);
+  EXPECT_EQ(log.bytes(), 0U);
+}
+
 TEST(EventLogTest, NoMessageIsTooLargeOrNamesTooMuch) {
   EventLog log;
   AttemptEvent large;
