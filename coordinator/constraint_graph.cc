@@ -202,7 +202,11 @@ void ConstraintGraph::Close(const TestStore& store, const Ledger& ledger) {
         ++node.blockers;
         dependents_[test].push_back({names.node, needs_well});
         if (const auto it = by_test_.find(test); it != by_test_.end()) {
-          nodes_[it->second].has_dependents = true;
+          Node& waited_for = nodes_[it->second];
+          waited_for.has_dependents = true;
+          if (waited_for.key.has_value()) {
+            MakeReady(it->second);  // it goes before others now
+          }
         }
       } else if (needs_well && !IsGood(*verdict, false)) {
         node.failed_need = SetupFailed(store.NameOf(test));
@@ -231,9 +235,20 @@ void ConstraintGraph::Unblocked(NodeIndex index) {
 }
 
 void ConstraintGraph::MakeReady(NodeIndex index) {
+  LeaveReady(index);
   Node& node = nodes_[index];
   node.state = State::kReady;
-  (node.serial ? serial_ready_ : ready_).insert({!node.has_dependents, index});
+  node.key = ReadyKey{!node.has_dependents,
+                      length_ == nullptr ? 0 : -length_(node.test), index};
+  (node.serial ? serial_ready_ : ready_).insert(*node.key);
+}
+
+void ConstraintGraph::LeaveReady(NodeIndex index) {
+  Node& node = nodes_[index];
+  if (node.key.has_value()) {
+    (node.serial ? serial_ready_ : ready_).erase(*node.key);
+    node.key.reset();
+  }
 }
 
 void ConstraintGraph::OnVerdict(TestIndex test, bool well,
@@ -242,8 +257,7 @@ void ConstraintGraph::OnVerdict(TestIndex test, bool well,
     Node& node = nodes_[it->second];
     if (node.state != State::kRunning && node.state != State::kDone) {
       // Settled without having run: cancelled.
-      ready_.erase({!node.has_dependents, it->second});
-      serial_ready_.erase({!node.has_dependents, it->second});
+      LeaveReady(it->second);
       node.state = State::kDone;
       --waiting_;
     }
@@ -310,27 +324,42 @@ ConstraintGraph::Choice ConstraintGraph::Start(NodeIndex index) {
   return choice;
 }
 
+std::optional<ConstraintGraph::NodeIndex> ConstraintGraph::FirstFor(
+    absl::string_view agent, const ReadySet& ready) {
+  for (const ReadyKey& key : ready) {
+    const NodeIndex index = std::get<2>(key);
+    if (agent.empty() || nodes_[index].avoid != agent) {
+      return index;
+    }
+    avoided_ = true;
+  }
+  return std::nullopt;
+}
+
 std::optional<ConstraintGraph::Choice> ConstraintGraph::Take(
-    std::size_t running, bool others_wait) {
+    std::size_t running, bool others_wait, absl::string_view agent) {
+  avoided_ = false;
   if (serial_runs_) {
     return std::nullopt;
   }
-  while (!ready_.empty()) {
-    const NodeIndex index = ready_.begin()->second;
-    ready_.erase(ready_.begin());
-    if (TryTake(index)) {
-      return Start(index);
+  while (const std::optional<NodeIndex> first = FirstFor(agent, ready_)) {
+    LeaveReady(*first);
+    if (TryTake(*first)) {
+      return Start(*first);
     }
   }
   // To be alone costs the fleet most when there is other work.
   if (running > 0 || others_wait || serial_ready_.empty()) {
     return std::nullopt;
   }
-  const NodeIndex index = serial_ready_.begin()->second;
-  serial_ready_.erase(serial_ready_.begin());
-  // Nothing runs, so that nothing is taken.
-  PACELINE_CHECK(TryTake(index));
-  return Start(index);
+  const std::optional<NodeIndex> alone = FirstFor(agent, serial_ready_);
+  if (!alone.has_value()) {
+    return std::nullopt;
+  }
+  LeaveReady(*alone);
+  // Nothing of the run is out: whatever it needs is there.
+  PACELINE_CHECK(TryTake(*alone));
+  return Start(*alone);
 }
 
 bool ConstraintGraph::CanClaim(TestIndex test) const {
@@ -347,10 +376,7 @@ bool ConstraintGraph::CanClaim(TestIndex test) const {
 void ConstraintGraph::Claim(TestIndex test, ResourceAllocation taken) {
   const NodeIndex index = by_test_.at(test);
   Node& node = nodes_[index];
-  for (const bool alone : {false, true}) {
-    ready_.erase({alone, index});
-    serial_ready_.erase({alone, index});
-  }
+  LeaveReady(index);
   node.taken = std::move(taken);
   pools_.Take(node.taken);
   Start(index);
@@ -368,7 +394,7 @@ void ConstraintGraph::WakeLock(std::uint32_t index) {
   }
 }
 
-void ConstraintGraph::Release(TestIndex test, bool again) {
+void ConstraintGraph::Release(TestIndex test, bool again, std::string avoid) {
   const auto it = by_test_.find(test);
   PACELINE_CHECK(it != by_test_.end());
   Node& node = nodes_[it->second];
@@ -381,6 +407,7 @@ void ConstraintGraph::Release(TestIndex test, bool again) {
   }
   const bool resources = !node.taken.empty();
   pools_.Give(std::exchange(node.taken, {}));
+  node.avoid = std::move(avoid);
   if (again) {
     ++waiting_;
     MakeReady(it->second);

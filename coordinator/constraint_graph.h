@@ -14,8 +14,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,8 +34,12 @@ namespace paceline {
 
 class ConstraintGraph {
  public:
-  explicit ConstraintGraph(std::vector<ResourcePool> resources)
-      : pools_(std::move(resources)) {}
+  // How long a test is taken to last, in seconds; infinite if that is unknown.
+  using Length = std::function<double(TestIndex)>;
+
+  explicit ConstraintGraph(std::vector<ResourcePool> resources,
+                           Length length = nullptr)
+      : pools_(std::move(resources)), length_(std::move(length)) {}
 
   // A test that can never run, and why: a clause for people.
   struct Unrunnable {
@@ -68,14 +74,18 @@ class ConstraintGraph {
   // The next test that may start; `running` leases of the run are out, and
   // `others_wait` says whether tests without constraints could be handed out.
   // While a serial test runs there is none, and nothing else may be handed out
-  // either.
-  std::optional<Choice> Take(std::size_t running, bool others_wait);
+  // either. What is to avoid `agent` is not among them.
+  std::optional<Choice> Take(std::size_t running, bool others_wait,
+                             absl::string_view agent = "");
+  // Whether the last Take found nothing for its agent that another might have.
+  bool avoided() const { return avoided_; }
   bool serial_runs() const { return serial_runs_; }
   // As Take, of a test that was handed out with `taken` in an earlier life.
   bool CanClaim(TestIndex test) const;
   void Claim(TestIndex test, ResourceAllocation taken);
-  // The lease of `test` ended. With `again` it is ready once more.
-  void Release(TestIndex test, bool again);
+  // The lease of `test` ended. With `again` it is ready once more, but not for
+  // the agent `avoid`.
+  void Release(TestIndex test, bool again, std::string avoid = "");
 
   // Any test of the run got its verdict; `well`: it was a good one. `name` is
   // the test's, for those that needed it.
@@ -88,6 +98,9 @@ class ConstraintGraph {
  private:
   using NodeIndex = std::uint32_t;
   enum class State : std::uint8_t { kBlocked, kReady, kAside, kRunning, kDone };
+  // Tests that others wait for go first, then the longest, then as submitted.
+  using ReadyKey = std::tuple<bool, double, NodeIndex>;
+  using ReadySet = absl::btree_set<ReadyKey>;
   struct Node {
     TestIndex test{};
     SuiteIndex suite{};
@@ -101,6 +114,8 @@ class ConstraintGraph {
     ResourceAllocation taken;
     // Why it will not run once nothing blocks it; empty: it will.
     std::string failed_need;
+    std::string avoid;            // an agent
+    std::optional<ReadyKey> key;  // while it is ready
   };
   struct Names {  // of one node, until Close
     NodeIndex node = 0;
@@ -117,20 +132,24 @@ class ConstraintGraph {
     bool taken = false;
     std::deque<NodeIndex> aside;
   };
-  // Tests that others wait for go first, then as submitted.
-  using ReadyKey = std::pair<bool, NodeIndex>;
   using Predecessors = std::vector<std::vector<std::pair<TestIndex, bool>>>;
 
   Predecessors Resolve(const TestStore& store) const;
   void FindCycles(const TestStore& store, const Predecessors& before);
   void Unblocked(NodeIndex index);
   void MakeReady(NodeIndex index);
+  void LeaveReady(NodeIndex index);
+  // The first of `ready` that is not to avoid `agent`.
+  std::optional<NodeIndex> FirstFor(absl::string_view agent,
+                                    const ReadySet& ready);
   bool TryTake(NodeIndex index);
   void WakeLock(std::uint32_t lock);
   Choice Start(NodeIndex index);
 
   ResourcePools pools_;
+  Length length_;
   bool closed_ = false;
+  bool avoided_ = false;
   bool serial_runs_ = false;
   std::size_t waiting_ = 0;
   std::vector<Node> nodes_;
@@ -140,8 +159,8 @@ class ConstraintGraph {
       lock_names_;
   std::vector<Lock> locks_;
   absl::flat_hash_map<TestIndex, std::vector<Edge>> dependents_;
-  absl::btree_set<ReadyKey> ready_;
-  absl::btree_set<ReadyKey> serial_ready_;
+  ReadySet ready_;
+  ReadySet serial_ready_;
   std::deque<NodeIndex> resource_aside_;
   std::vector<Unrunnable> unrunnable_;
 };

@@ -79,13 +79,15 @@ void Coordinator::Impl::File(Run& run) {
 
 // ---- granting --------------------------------------------------------------
 
+bool Coordinator::Impl::Silent(Instant now, const AgentRecord& agent) const {
+  return now - agent.last_heard >=
+         static_cast<std::int64_t>(options_.fence_beats) * agent.slowest_beat;
+}
+
 bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
   // One that is silent may be gone, and what it is given would wait until that
   // is known.
-  return agent.MayTake() &&
-         now - agent.last_heard <
-             static_cast<std::int64_t>(options_.fence_beats) *
-                 agent.slowest_beat &&
+  return agent.MayTake() && !Silent(now, agent) &&
          agent.pool_turn_age < options_.stuck_shown_after;
 }
 
@@ -106,9 +108,14 @@ bool Coordinator::Impl::GrantIdle(Instant now) {
     if (agent->free_slots() == 0) {
       return false;
     }
-    if (HasRoom(now, *agent)) {
-      // What there is nothing of for one there is nothing of for another.
-      return GrantOne(now, *agent);
+    if (!HasRoom(now, *agent)) {
+      continue;
+    }
+    if (GrantOne(now, *agent)) {
+      return true;
+    }
+    if (!avoided_) {
+      return false;  // what there is nothing of for one, for another neither
     }
   }
   return false;
@@ -138,6 +145,16 @@ bool Coordinator::Impl::GrantAhead(Instant now) {
   return granted;
 }
 
+bool Coordinator::Impl::HasOther(Instant now, const AgentRecord& agent) const {
+  return std::any_of(
+      agents_.begin(), agents_.end(), [&](const auto& entry) {
+        const AgentRecord& other = *entry.second;
+        return &other != &agent && other.beaten && !other.draining &&
+               !Silent(now, other) &&
+               other.pool_turn_age < options_.stuck_shown_after;
+      });
+}
+
 bool Coordinator::Impl::HoldsBack(const Run& run) const {
   // Of one whose client has left it for good everything is kept.
   return run.events().bytes() >= options_.max_unseen_bytes &&
@@ -147,6 +164,10 @@ bool Coordinator::Impl::HoldsBack(const Run& run) const {
 bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
   const std::uint32_t fleet = fleet_.granting;
   const bool ahead = agent.free_slots() == 0;
+  // A unit that it left undone is for another, while there is one.
+  const absl::string_view avoiding =
+      HasOther(now, agent) ? absl::string_view(agent.who.name) : "";
+  avoided_ = false;
   // Runs share: the one with the fewest slots is served first.
   for (const auto& [place, run] : open_runs_) {
     // What is held ahead is no more than a fair share of what is left.
@@ -160,7 +181,7 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
     if (agent.last_suite.has_value() && agent.last_suite->first == run->id()) {
       warm = agent.last_suite->second;
     }
-    if (std::optional<Run::Unit> unit = run->NextUnit(fleet, warm)) {
+    if (std::optional<Run::Unit> unit = run->NextUnit(fleet, warm, avoiding)) {
       AgentRecord* taker = nullptr;
       if (!ahead && agent.free_slots() < unit->slots) {
         // One with so many slots, where there is one; else one that has no
@@ -171,6 +192,7 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
                 *std::move(unit));
       return true;
     }
+    avoided_ = avoided_ || run->avoided();
   }
   return false;
 }

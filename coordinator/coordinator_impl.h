@@ -113,6 +113,9 @@ class Coordinator::Impl {
   bool GrantOne(Instant now, AgentRecord& agent);
   void GrantUnit(Instant now, AgentRecord& agent, Run& run, Run::Unit unit);
   bool HasRoom(Instant now, const AgentRecord& agent) const;
+  bool Silent(Instant now, const AgentRecord& agent) const;
+  // Whether another agent is there that takes units, now or some time.
+  bool HasOther(Instant now, const AgentRecord& agent) const;
   // An agent that would start a unit of `slots` at once; null if none would.
   AgentRecord* IdleFor(Instant now, std::uint32_t slots);
   // Whether so many of its events are unseen that it gets nothing more: they
@@ -192,6 +195,8 @@ class Coordinator::Impl {
   absl::btree_set<InstanceId> untold_agents_;
   absl::btree_set<RunId> untold_runs_;
   AgentRecord::Share fleet_;
+  // The last GrantOne found nothing for its agent that another might have.
+  bool avoided_ = false;
   std::uint64_t slots_asked_back_ = 0;
   std::uint64_t sessions_ = 0;
   std::uint64_t nonces_ = 0;

@@ -12,6 +12,8 @@ namespace {
 // A unit may end early for reasons that are not a test's; a test that never
 // gets its turn must not go round for ever.
 constexpr std::uint8_t kMaxUndone = 5;
+// A test that ends its agent, by whatever signal, must not end them all.
+constexpr std::uint8_t kMaxDrained = 5;
 
 }  // namespace
 
@@ -92,9 +94,10 @@ Ledger::Decision Ledger::Interrupted(TestIndex test, bool no_rerun) {
                            ? Verdict::kNotRun
                            : ToVerdict(static_cast<Outcome>(entry.last_bad)));
   }
-  if (no_rerun || policy_.lost_at_once) {
+  if (no_rerun || policy_.lost_at_once || entry.drained >= kMaxDrained) {
     return Final(test, Verdict::kLost);
   }
+  ++entry.drained;
   ++entry.attempt;
   return Decision{std::nullopt, "rerun: drained"};
 }

@@ -74,6 +74,7 @@ class Ledger {
     std::uint16_t bad = 0;
     std::uint8_t lost = 0;
     std::uint8_t undone = 0;
+    std::uint8_t drained = 0;
     std::uint8_t verdict = kNone;
     std::uint8_t last_bad = kNone;
   };

@@ -1,6 +1,7 @@
 #include "coordinator/run.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -53,7 +54,16 @@ Run::Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
       options_(std::move(options)),
       opened_at_(now),
       queue_(std::make_unique<UnitQueue>(QueueOptions(options_, coordinator))),
-      graph_(std::make_unique<ConstraintGraph>(options_.resources)),
+      graph_(std::make_unique<ConstraintGraph>(
+          options_.resources,
+          [this](TestIndex test) {
+            if (options_.keep_order) {
+              return 0.0;
+            }
+            const std::optional<Duration> length = queue_->Predict(test);
+            return length.has_value() ? ToSeconds(*length)
+                                      : std::numeric_limits<double>::infinity();
+          })),
       ledger_(LedgerPolicy(options_, coordinator)) {}
 
 // ---- the manifest ----------------------------------------------------------
@@ -154,20 +164,21 @@ void Run::Close(const SubmitComplete& complete, std::uint64_t record) {
 // ---- handing out -----------------------------------------------------------
 
 std::optional<Run::Unit> Run::NextUnit(std::uint32_t fleet_slots,
-                                       std::optional<SuiteIndex> warm) {
+                                       std::optional<SuiteIndex> warm,
+                                       absl::string_view agent) {
   if (cancelled() || graph_->serial_runs()) {
     return std::nullopt;
   }
   if (std::optional<ConstraintGraph::Choice> choice =
-          graph_->Take(leases(), /*others_wait=*/true)) {
+          graph_->Take(leases(), /*others_wait=*/true, agent)) {
     return ConstrainedUnit(*std::move(choice));
   }
   Unit unit;
-  std::optional<PlannedUnit> planned = queue_->Cut(fleet_slots, warm);
+  std::optional<PlannedUnit> planned = queue_->Cut(fleet_slots, warm, agent);
   if (!planned.has_value()) {
     // Only now may a test that has to be alone have its turn.
     if (std::optional<ConstraintGraph::Choice> choice =
-            graph_->Take(leases(), /*others_wait=*/!closed_)) {
+            graph_->Take(leases(), /*others_wait=*/!closed_, agent)) {
       return ConstrainedUnit(*std::move(choice));
     }
     return std::nullopt;
@@ -365,6 +376,9 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
     TellExtra(lease, std::move(extra), item.worker, record);
   }
   std::vector<TestIndex> again;
+  // Where its agent ended it early, another is to try: one that is sick would
+  // otherwise have it again, being idle, until its tests are given up.
+  std::string avoid;
   bool first = true;
   for (const LeasedAttempt& attempt : lease.tests) {
     if (attempt.done) {
@@ -390,9 +404,10 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
                     "units end again and again before it is run", record);
     } else {
       again.push_back(attempt.test);
+      avoid = drained ? "" : lease.agent;
     }
   }
-  EndLease(lease, std::move(again), lease.unit);
+  EndLease(lease, std::move(again), std::move(avoid));
   SettleUnrunnable(record);
 }
 
@@ -423,8 +438,11 @@ void Run::OnReturned(LeaseState& lease, std::uint64_t record) {
   ForgetLease(lease);
   if (lease.constrained) {
     graph_->Release(tests.front(), /*again=*/!cancelled());
-  } else if (!cancelled()) {
-    queue_->PutBack(tests);
+  } else {
+    queue_->Over(tests, std::nullopt);
+    if (!cancelled()) {
+      queue_->PutBack(tests);
+    }
   }
   if (cancelled()) {
     for (const TestIndex test : tests) {
@@ -451,7 +469,7 @@ void Run::OnLost(LeaseState& lease, bool drained, absl::string_view why,
       again.push_back(attempt.test);
     }
   }
-  EndLease(lease, std::move(again), lease.unit);
+  EndLease(lease, std::move(again), "");
   SettleUnrunnable(record);
 }
 
@@ -480,12 +498,20 @@ void Run::ForgetLease(const LeaseState& lease) {
 }
 
 void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
-                   std::optional<UnitId> parent) {
+                   std::string avoid) {
   ForgetLease(lease);
   if (lease.constrained) {
-    graph_->Release(lease.tests.front().test, !again.empty());
-  } else if (!again.empty()) {
-    queue_->PutFront(std::move(again), parent);
+    graph_->Release(lease.tests.front().test, !again.empty(),
+                    std::move(avoid));
+    return;
+  }
+  std::vector<TestIndex> tests;
+  for (const LeasedAttempt& attempt : lease.tests) {
+    tests.push_back(attempt.test);
+  }
+  queue_->Over(tests, lease.unit);
+  if (!again.empty()) {
+    queue_->PutFront(std::move(again), lease.unit, std::move(avoid));
   }
 }
 

@@ -73,9 +73,16 @@ class Run {
   void Close(const SubmitComplete& complete, std::uint64_t record);
 
   // ---- handing out
-  // The next unit, if one may go out now.
+  // The next unit, if one may go out now: one that need not avoid `agent`, if
+  // that is not empty.
   std::optional<Unit> NextUnit(std::uint32_t fleet_slots,
-                               std::optional<SuiteIndex> warm);
+                               std::optional<SuiteIndex> warm,
+                               absl::string_view agent = "");
+  // Whether the last NextUnit found nothing for its agent that another might
+  // have.
+  bool avoided() const {
+    return !ended_ && (queue_->avoided() || graph_->avoided());
+  }
   // As NextUnit, of a unit that went out in an earlier life.
   //
   // CheckTaken returns kDataLoss if it could not have gone out now.
@@ -170,8 +177,9 @@ class Run {
   void RetryAfter(const LeaseState& lease, TestIndex test,
                   std::vector<TestIndex>& again, std::uint64_t record);
   void ForgetLease(const LeaseState& lease);
+  // What is to be run `again` is not for the agent `avoid`.
   void EndLease(LeaseState& lease, std::vector<TestIndex> again,
-                std::optional<UnitId> parent);
+                std::string avoid);
   void TellGone(const LeaseState& lease, const LeasedAttempt& attempt,
                 Outcome outcome, absl::string_view why,
                 const Ledger::Decision& decision, std::uint64_t record);

@@ -32,6 +32,7 @@ void UnitQueue::Add(SuiteIndex suite_index, absl::string_view scope_name,
   ++waiting_;
   Suite& suite = suites_[Value(suite_index)];
   scopes_[test.scope].tests.push_back(index);
+  Count(scopes_[test.scope], test, true);
   // A scope that shares its set-up is whole once another one begins; before
   // that, running what is there would mean running its set-up twice.
   const std::optional<std::uint32_t> before = suite.open_scope;
@@ -50,6 +51,23 @@ void UnitQueue::AddElsewhere(SuiteIndex suite, absl::string_view scope,
   Test& test = tests_.emplace_back();
   test.scope = ScopeOf(suite, scope);
   test.bytes = static_cast<std::uint32_t>(bytes) & 0x3fffffffU;
+}
+
+void UnitQueue::Count(Scope& scope, const Test& test, bool waits) {
+  if (waits) {
+    ++scope.waiting;
+    scope.bytes += test.bytes;
+  } else {
+    --scope.waiting;
+    scope.bytes -= test.bytes;
+  }
+}
+
+void UnitQueue::GiveOut(const Test& test) {
+  Scope& scope = scopes_[test.scope];
+  if (shares(scope)) {
+    ++scope.out;
+  }
 }
 
 void UnitQueue::Close() {
@@ -87,7 +105,7 @@ void UnitQueue::Rekey(std::uint32_t index) {
   Scope& scope = scopes_[index];
   Suite& suite = suites_[scope.suite];
   std::optional<ScopeKey> key;
-  if (Trim(scope) && suite.open_scope != index) {
+  if (Trim(scope) && suite.open_scope != index && scope.out == 0) {
     const std::optional<double> mean = scope.mean.get();
     const bool by_length = mean.has_value() && !options_.keep_order;
     key = ScopeKey{by_length ? 1 : 0, by_length ? -LengthOf(scope, *mean) : 0.0,
@@ -117,6 +135,10 @@ void UnitQueue::RekeySuite(std::uint32_t index) {
       key = SuiteKey{0, 0.0, index, index};
     } else if (mean.has_value() && *mean > ToSeconds(options_.target)) {
       key = SuiteKey{1, -*mean, index, index};
+    } else if (std::get<0>(*suite.order.begin()) == 0) {
+      // A scope of it of which nothing is known counts as long: before what is
+      // known to be quick.
+      key = SuiteKey{1, -ToSeconds(options_.target), index, index};
     } else {
       key = SuiteKey{2, 0.0, index, index};
     }
@@ -153,38 +175,92 @@ std::optional<Duration> UnitQueue::Predict(TestIndex test) const {
   return FromSeconds(*seconds);
 }
 
-std::optional<PlannedUnit> UnitQueue::CutFront() {
-  while (!front_.empty()) {
-    Front front = std::move(front_.front());
-    front_.pop_front();
-    PlannedUnit unit;
-    unit.parent = front.parent;
-    double seconds = 0;
-    for (const TestIndex index : front.tests) {
-      Test& test = tests_[Value(index)];
-      test.in_front = 0;
-      if (!test.waiting) {
-        continue;  // settled meanwhile
-      }
-      test.waiting = 0;
-      --waiting_;
-      unit.tests.push_back(index);
-      const Scope& scope = scopes_[test.scope];
-      unit.suite = SuiteIndex{scope.suite};
-      seconds += PredictSeconds(scope).value_or(ToSeconds(options_.target));
+std::optional<std::uint32_t> UnitQueue::Holds(const Front& front) const {
+  for (const TestIndex index : front.tests) {
+    const Test& test = tests_[Value(index)];
+    if (test.waiting && scopes_[test.scope].out > 0) {
+      return test.scope;
     }
+  }
+  return std::nullopt;
+}
+
+PlannedUnit UnitQueue::Take(Front front) {
+  PlannedUnit unit;
+  unit.parent = front.parent;
+  double seconds = 0;
+  for (const TestIndex index : front.tests) {
+    Test& test = tests_[Value(index)];
+    test.in_front = 0;
+    if (!test.waiting) {
+      continue;  // settled meanwhile
+    }
+    test.waiting = 0;
+    --waiting_;
+    GiveOut(test);
+    unit.tests.push_back(index);
+    const Scope& scope = scopes_[test.scope];
+    unit.suite = SuiteIndex{scope.suite};
+    seconds += PredictSeconds(scope).value_or(ToSeconds(options_.target));
+    Rekey(test.scope);
+  }
+  unit.predicted = FromSeconds(seconds);
+  return unit;
+}
+
+std::optional<PlannedUnit> UnitQueue::CutFront(absl::string_view agent) {
+  for (std::size_t i = 0; i < front_.size();) {
+    if (!agent.empty() && front_[i].avoid == agent) {
+      avoided_ = true;
+      ++i;
+      continue;
+    }
+    Front front = std::move(front_[i]);
+    front_.erase(front_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (const std::optional<std::uint32_t> scope = Holds(front)) {
+      held_front_[*scope].push_back(std::move(front));
+      continue;
+    }
+    PlannedUnit unit = Take(std::move(front));
     if (!unit.tests.empty()) {
-      unit.predicted = FromSeconds(seconds);
       return unit;
     }
   }
   return std::nullopt;
 }
 
+void UnitQueue::Over(const std::vector<TestIndex>& tests,
+                     std::optional<UnitId> unit) {
+  for (const TestIndex index : tests) {
+    const std::uint32_t scope_index = tests_[Value(index)].scope;
+    Scope& scope = scopes_[scope_index];
+    if (!shares(scope)) {
+      return;  // all are of one suite
+    }
+    PACELINE_CHECK(scope.out > 0);
+    if (--scope.out > 0) {
+      continue;
+    }
+    if (scope.waiting > 0 && unit.has_value()) {
+      scope.rest_of = unit;
+    }
+    if (const auto held = held_front_.find(scope_index);
+        held != held_front_.end()) {
+      for (Front& front : held->second) {
+        front_.push_back(std::move(front));
+      }
+      held_front_.erase(held);
+    }
+    Rekey(scope_index);
+  }
+}
+
 std::uint32_t UnitQueue::Take(Scope& scope) {
   const std::uint32_t index = scope.tests[scope.head++];
   tests_[index].waiting = 0;
   --waiting_;
+  Count(scope, tests_[index], false);
+  GiveOut(tests_[index]);
   return index;
 }
 
@@ -219,21 +295,19 @@ void UnitQueue::Fill(PlannedUnit& unit, Suite& suite,
     const bool whole = suite.scopes_share_setup;
     std::size_t take = 1;
     if (whole) {
-      std::size_t scope_bytes = 0;
-      take = 0;
-      for (std::size_t i = scope.head; i < scope.tests.size(); ++i) {
-        const Test& test = tests_[scope.tests[i]];
-        take += test.waiting;
-        scope_bytes += test.waiting ? test.bytes : 0U;
-      }
-      if (!unit.tests.empty() && !fits(take, scope_bytes)) {
+      take = scope.waiting;
+      if (!unit.tests.empty() && !fits(take, scope.bytes)) {
         break;
       }
     } else if (!unit.tests.empty() &&
                !fits(1, tests_[scope.tests[scope.head]].bytes)) {
       break;
     }
-    // A scope too large for one message goes in pieces, in order.
+    if (unit.tests.empty()) {
+      unit.parent = scope.rest_of;
+    }
+    // A scope too large for one message goes in pieces, in order, each after
+    // the one before has ended.
     while (take > 0 && unit.tests.size() < options_.max_tests) {
       const std::uint32_t next = scope.tests[scope.head];
       if (!unit.tests.empty() &&
@@ -259,8 +333,10 @@ void UnitQueue::Fill(PlannedUnit& unit, Suite& suite,
 }
 
 std::optional<PlannedUnit> UnitQueue::Cut(std::uint32_t fleet_slots,
-                                          std::optional<SuiteIndex> warm) {
-  if (auto unit = CutFront()) {
+                                          std::optional<SuiteIndex> warm,
+                                          absl::string_view agent) {
+  avoided_ = false;
+  if (auto unit = CutFront(agent)) {
     return unit;
   }
   if (suite_order_.empty()) {
@@ -291,12 +367,15 @@ void UnitQueue::TakeOut(const std::vector<TestIndex>& tests) {
     PACELINE_CHECK(test.waiting);
     test.waiting = 0;
     --waiting_;
+    GiveOut(test);
     if (test.in_front) {
       test.in_front = 0;
       TakeOutOfFront(index);
+      Rekey(test.scope);
       continue;
     }
     Scope& scope = scopes_[test.scope];
+    Count(scope, test, false);
     suites_[scope.suite].probed = true;
     // It is the first of its scope unless something else was cut then.
     const auto at = std::find(scope.tests.begin() + scope.head,
@@ -312,13 +391,24 @@ void UnitQueue::TakeOut(const std::vector<TestIndex>& tests) {
 }
 
 void UnitQueue::TakeOutOfFront(TestIndex index) {
-  for (auto it = front_.begin(); it != front_.end(); ++it) {
-    const auto at = std::find(it->tests.begin(), it->tests.end(), index);
-    if (at != it->tests.end()) {
-      it->tests.erase(at);
-      if (it->tests.empty()) {
-        front_.erase(it);
+  const auto take_out_of = [index](std::deque<Front>& fronts) {
+    for (auto it = fronts.begin(); it != fronts.end(); ++it) {
+      const auto at = std::find(it->tests.begin(), it->tests.end(), index);
+      if (at != it->tests.end()) {
+        it->tests.erase(at);
+        if (it->tests.empty()) {
+          fronts.erase(it);
+        }
+        return true;
       }
+    }
+    return false;
+  };
+  if (take_out_of(front_)) {
+    return;
+  }
+  for (auto& [scope, fronts] : held_front_) {
+    if (take_out_of(fronts)) {
       return;
     }
   }
@@ -333,6 +423,7 @@ void UnitQueue::PutBack(const std::vector<TestIndex>& tests) {
       if (!test.waiting) {
         test.waiting = 1;
         ++waiting_;
+        Count(scopes_[scope], test, true);
         block.push_back(Value(tests[i]));
       }
     }
@@ -360,9 +451,10 @@ void UnitQueue::Insert(Scope& scope, std::vector<std::uint32_t> block) {
 }
 
 void UnitQueue::PutFront(std::vector<TestIndex> tests,
-                         std::optional<UnitId> parent) {
+                         std::optional<UnitId> parent, std::string avoid) {
   Front front;
   front.parent = parent;
+  front.avoid = std::move(avoid);
   for (const TestIndex index : tests) {
     Test& test = tests_[Value(index)];
     if (!test.waiting) {
@@ -384,6 +476,9 @@ void UnitQueue::Remove(TestIndex index) {
   }
   test.waiting = 0;
   --waiting_;
+  if (!test.in_front) {
+    Count(scopes_[test.scope], test, false);
+  }
   Rekey(test.scope);
 }
 

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -69,9 +70,13 @@ class UnitQueue {
   void Close();
 
   // The next unit for an agent; nothing if none waits. A unit of the `warm`
-  // suite is preferred where that costs no time at the run's end.
+  // suite is preferred where that costs no time at the run's end. What is to
+  // avoid `agent` is not among them.
   std::optional<PlannedUnit> Cut(std::uint32_t fleet_slots,
-                                 std::optional<SuiteIndex> warm);
+                                 std::optional<SuiteIndex> warm,
+                                 absl::string_view agent = "");
+  // Whether the last Cut found nothing for its agent that another might have.
+  bool avoided() const { return avoided_; }
 
   // As Cut, of a unit that was cut in an earlier life: `tests` of one suite
   // wait no more.
@@ -80,8 +85,12 @@ class UnitQueue {
   // Puts tests of a unit that did not start back where they were.
   void PutBack(const std::vector<TestIndex>& tests);
   // Makes `tests` of one suite a unit of their own, to be cut next: a retry,
-  // or the remainder of `parent`.
-  void PutFront(std::vector<TestIndex> tests, std::optional<UnitId> parent);
+  // or the remainder of `parent`. It is not for the agent `avoid`.
+  void PutFront(std::vector<TestIndex> tests, std::optional<UnitId> parent,
+                std::string avoid = "");
+  // The lease of `tests`, which Cut had given out, is over. What of their
+  // scopes waits may go out now, as a remainder of `unit`.
+  void Over(const std::vector<TestIndex>& tests, std::optional<UnitId> unit);
   // `test` waits no more.
   void Remove(TestIndex test);
 
@@ -114,14 +123,22 @@ class UnitQueue {
   using ScopeKey = std::tuple<int, double, std::uint32_t, std::uint32_t>;
   struct Scope {
     std::uint32_t suite = 0;
+    // Tests that wait in it, and what they take in a message.
+    std::uint32_t waiting = 0;
+    // Tests of it that agents hold, where they share set-up: while there are
+    // any, no other of them goes out, or two workers would set it up at once.
+    std::uint32_t out = 0;
+    std::size_t bytes = 0;
+    // What waits is the rest of it, after this unit.
+    std::optional<UnitId> rest_of;
     // Waiting from `head` on; what was removed meanwhile is skipped.
     std::uint32_t head = 0;
     std::vector<std::uint32_t> tests;
     Mean mean;
     std::optional<ScopeKey> key;  // while in its suite's order
   };
-  // Suites to be probed first, then the slowest tests, then all others; ties
-  // as submitted.
+  // Suites to be probed first, then the slowest tests and whatever is not known
+  // yet, then all others; ties as submitted.
   using SuiteKey = std::tuple<int, double, std::uint32_t, std::uint32_t>;
   struct Suite {
     bool scopes_share_setup = false;
@@ -134,6 +151,7 @@ class UnitQueue {
   struct Front {
     std::vector<TestIndex> tests;
     std::optional<UnitId> parent;
+    std::string avoid;  // an agent
   };
 
   std::uint32_t ScopeOf(SuiteIndex suite, absl::string_view name);
@@ -146,7 +164,17 @@ class UnitQueue {
   void Rekey(std::uint32_t scope);
   void RekeySuite(std::uint32_t suite);
   std::optional<double> PredictSeconds(const Scope& scope) const;
-  std::optional<PlannedUnit> CutFront();
+  bool shares(const Scope& scope) const {
+    return suites_[scope.suite].scopes_share_setup;
+  }
+  // `test` of it begins or ends to wait.
+  void Count(Scope& scope, const Test& test, bool waits);
+  // `test` is given out.
+  void GiveOut(const Test& test);
+  // The scope for which `front` has to wait.
+  std::optional<std::uint32_t> Holds(const Front& front) const;
+  PlannedUnit Take(Front front);
+  std::optional<PlannedUnit> CutFront(absl::string_view agent);
   void TakeOutOfFront(TestIndex index);
   std::uint32_t Take(Scope& scope);
   void Fill(PlannedUnit& unit, Suite& suite, std::uint32_t fleet_slots);
@@ -160,6 +188,9 @@ class UnitQueue {
       scope_names_;
   absl::btree_set<SuiteKey> suite_order_;
   std::deque<Front> front_;
+  // Those that wait for a scope, by it.
+  absl::btree_map<std::uint32_t, std::deque<Front>> held_front_;
+  bool avoided_ = false;
   std::size_t waiting_ = 0;
   DurationHistogram histogram_;
 };

@@ -381,6 +381,7 @@ void World::CheckEnd(const SimulatedRun& run) {
     wrong_.push_back(absl::StrCat("cancelled by nobody: ", end.reason));
   }
   CheckTogether(run);
+  CheckScopes(run);
   CheckResources(run);
   CheckOrder(run);
 }
@@ -458,7 +459,11 @@ void World::CheckTest(const SimulatedRun& run, std::size_t test) {
     complain("the verdict is not what its attempts say");
   }
   const bool once = options.on_lost == OnLost::kLost || script.spec.no_rerun;
-  if (verdict == Verdict::kLost && !cancelled && !once && lost < 3) {
+  const auto drained = std::count_if(
+      attempts.begin(), attempts.end(),
+      [](const Attempt& one) { return one.rerun == "rerun: drained"; });
+  if (verdict == Verdict::kLost && !cancelled && !once && lost < 3 &&
+      drained < 5) {
     complain("lost too early");
   }
   if (lost > 0 && !trouble_.any()) {
@@ -510,6 +515,37 @@ void World::CheckTogether(const SimulatedRun& run) {
       if (together) {
         wrong_.push_back(
             absl::StrCat("tests ", a.test, " and ", b.test, " ran at once"));
+      }
+    }
+  }
+}
+
+void World::CheckScopes(const SimulatedRun& run) {
+  const Workload& workload = run.workload;
+  // As in CheckTogether.
+  const auto counts = [&](const Execution& execution) {
+    const std::vector<Attempt>& attempts =
+        run.client->attempts()[execution.test];
+    return !workload.tests()[execution.test].spec.constraints.has_value() &&
+           std::none_of(attempts.begin(), attempts.end(), Gone);
+  };
+  std::map<std::pair<SuiteIndex, std::string>, std::vector<const Execution*>>
+      scopes;
+  for (const Execution& execution : workload.executions()) {
+    const TestSpec& spec = workload.tests()[execution.test].spec;
+    if (workload.suites()[Value(spec.suite)].scopes_share_setup &&
+        counts(execution)) {
+      scopes[{spec.suite, spec.scope}].push_back(&execution);
+    }
+  }
+  for (auto& [scope, executions] : scopes) {
+    // They began in the order they are in.
+    for (std::size_t i = 1; i < executions.size(); ++i) {
+      const Execution& before = *executions[i - 1];
+      if (before.ended.value_or(Instant::max()) > executions[i]->began) {
+        wrong_.push_back(absl::StrCat(
+            "tests ", before.test, " and ", executions[i]->test,
+            " of a scope that shares its set-up ran at once"));
       }
     }
   }

@@ -81,6 +81,7 @@ class World {
   void CheckEnd(const SimulatedRun& run);
   void CheckTest(const SimulatedRun& run, std::size_t test);
   void CheckTogether(const SimulatedRun& run);
+  void CheckScopes(const SimulatedRun& run);
   void CheckResources(const SimulatedRun& run);
   void CheckOrder(const SimulatedRun& run);
   void CheckTalk();

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -730,6 +731,67 @@ TEST_F(ConstraintGraphPropertyTest, AllEndNoneClashAndNoneWaitsForNothing) {
       break;
     }
   }
+}
+
+// ---- order -----------------------------------------------------------------
+
+// Who is waited for is known at the closing; those that named nobody had taken
+// their places by then, and a verdict without an attempt left them there.
+TEST(ConstraintGraphTest, WhoIsWaitedForGoesFirstThoughItNamesNobody) {
+  Tests tests;
+  Constraints lock;
+  lock.locks = {"lock"};
+  tests.Add("one", lock);
+  tests.Add("two", lock);
+  Constraints after;
+  after.after = {"two"};
+  tests.Add("three", after);
+  tests.Close();
+  EXPECT_THAT(tests.Start(), ElementsAre("two"));
+}
+
+TEST(ConstraintGraphTest, TheLongestGoesFirstAndTheUnknownBeforeIt) {
+  TestStore store;
+  Ledger ledger(Ledger::Policy{});
+  const std::vector<double> seconds = {
+      1, 3, std::numeric_limits<double>::infinity(), 2};
+  ConstraintGraph graph(
+      {}, [&seconds](TestIndex test) { return seconds[Value(test)]; });
+  store.AddSuite({});
+  for (std::size_t i = 0; i < seconds.size(); ++i) {
+    TestSpec spec;
+    spec.name = std::to_string(i);
+    Constraints constraints;
+    constraints.slots = 2;
+    ledger.Add();
+    graph.Add(store.AddTest(spec), SuiteIndex{0}, constraints);
+  }
+  graph.Close(store, ledger);
+  std::vector<std::uint32_t> order;
+  while (const auto choice = graph.Take(order.size(), false)) {
+    order.push_back(Value(choice->test));
+  }
+  EXPECT_THAT(order, ElementsAre(2, 1, 3, 0));
+}
+
+TEST(ConstraintGraphTest, WhatAnAgentLeftUndoneIsForAnother) {
+  TestStore store;
+  Ledger ledger(Ledger::Policy{});
+  ConstraintGraph graph({});
+  store.AddSuite({});
+  TestSpec spec;
+  spec.name = "one";
+  Constraints constraints;
+  constraints.slots = 2;
+  ledger.Add();
+  const TestIndex test = store.AddTest(spec);
+  graph.Add(test, SuiteIndex{0}, constraints);
+  graph.Close(store, ledger);
+  ASSERT_TRUE(graph.Take(0, false, "sick").has_value());
+  graph.Release(test, /*again=*/true, "sick");
+  EXPECT_EQ(graph.Take(0, false, "sick"), std::nullopt);
+  EXPECT_TRUE(graph.avoided());
+  EXPECT_TRUE(graph.Take(0, false, "well").has_value());
 }
 
 }  // namespace

@@ -300,6 +300,19 @@ TEST_F(GrantsTest, AWideTestThatHasEndedFreesAllOfItsSlots) {
   EXPECT_THAT(Leases("a"), SizeIs(4));
 }
 
+// It went to an idle agent of two slots, and ran on those.
+TEST_F(GrantsTest, AWideTestGoesToWhoHasThatManySlots) {
+  Join("a", "alpha", 2, 4);
+  Join("b", "beta", 8, 8);
+  Submit({Test("one")}, OneATime());
+  StartAll("b", Leases("b"));
+  SubmitAnother({Test("wide", Slots(7))}, {});
+  EXPECT_THAT(Leases("a"), IsEmpty());
+  const std::vector<Lease> leases = Leases("b");
+  ASSERT_THAT(leases, SizeIs(1));
+  EXPECT_EQ(leases[0].slots, 7U);
+}
+
 TEST_F(GrantsTest, AWideTestGoesWhereItCanStart) {
   Join("a", "alpha", 4, 8);
   Submit({Test("first")}, OneATime());

@@ -253,6 +253,34 @@ TEST_F(LeasesTest, TestsThatAUnitLeftUndoneAreRunAgainAsTheSameAttempt) {
   EXPECT_THAT(TakeEvents<AttemptEvent>(), IsEmpty());
 }
 
+// One sick agent, idle again within milliseconds, had it five times, and the
+// test was an error though another agent was there.
+TEST_F(LeasesTest, WhatAnAgentLeftUndoneGoesToAnother) {
+  Lease lease = HoldOne();
+  SendResults("a", {MakeEnd(lease)});
+  Want("a", 1, 1);
+  lease = Leases("a").at(0);  // there is no other
+  Join("b", "beta", 1, 0);
+  SendResults("a", {MakeEnd(lease)});
+  Want("a", 2, 1);
+  EXPECT_THAT(Leases("a"), IsEmpty());
+  Want("b", 0, 1);
+  const std::vector<Lease> leases = Leases("b");
+  ASSERT_THAT(leases, SizeIs(1));
+  Finish("b", leases[0], Outcome::kPassed);
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
+}
+
+TEST_F(LeasesTest, WhatAnAgentLeftUndoneComesBackToItWhenItIsAlone) {
+  const Lease lease = HoldOne();
+  Join("b", "beta", 1, 0);
+  SendResults("a", {MakeEnd(lease)});
+  Want("a", 1, 1);
+  EXPECT_THAT(Leases("a"), IsEmpty());
+  Say("b", Goodbye{sessions_["b"]});
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+}
+
 TEST_F(LeasesTest, ATestThatIsNeverReachedIsAnErrorInTheEnd) {
   Lease lease = HoldOne();
   std::uint64_t seen = 1;

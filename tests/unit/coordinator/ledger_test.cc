@@ -191,12 +191,21 @@ TEST_F(LedgerTest, WhereTheRunSaysSoATestIsLostAtOnce) {
 
 TEST_F(LedgerTest, ADrainedAgentIsNoLostOne) {
   Ledger ledger = Make();
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const Ledger::Decision decision = ledger.Interrupted(kTest, false);
     EXPECT_EQ(decision.verdict, std::nullopt);
     EXPECT_EQ(decision.rerun, "rerun: drained");
   }
   EXPECT_EQ(ledger.Lost(kTest, false).rerun, "rerun: agent lost");
+}
+
+// One that ends its agent went round until the fleet was gone.
+TEST_F(LedgerTest, ATestIsLostAtItsSixthDrainedAgent) {
+  Ledger ledger = Make();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ledger.Interrupted(kTest, false).verdict, std::nullopt);
+  }
+  EXPECT_EQ(ledger.Interrupted(kTest, false).verdict, Verdict::kLost);
 }
 
 TEST_F(LedgerTest, ATestThatMustNotRunAgainIsNotRunAgainAfterADrain) {

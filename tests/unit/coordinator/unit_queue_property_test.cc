@@ -32,8 +32,14 @@ class Play {
       EXPECT_EQ(queue_.size(), waiting_.size());
     }
     Close();
-    while (!testing::Test::HasFailure() && Cut()) {
-    }
+    do {
+      while (!testing::Test::HasFailure() && Cut()) {
+      }
+      // What shares its set-up waits for what is out.
+      while (!out_.empty()) {
+        queue_.Over(Tests(TakeOut()), UnitId{2});
+      }
+    } while (!testing::Test::HasFailure() && !queue_.empty());
     EXPECT_TRUE(waiting_.empty()) << waiting_.size() << " were not handed out";
     EXPECT_EQ(queue_.size(), 0U);
   }
@@ -145,6 +151,7 @@ class Play {
     }
     EXPECT_TRUE(bytes <= options_.max_bytes || numbers.size() == 1)
         << bytes << " bytes";
+    CheckNotOut(numbers);
     if (front_.contains(numbers.front())) {
       for (const std::uint32_t number : numbers) {
         EXPECT_EQ(front_.erase(number), 1U);
@@ -154,6 +161,25 @@ class Play {
     }
     out_.push_back(std::move(numbers));
     return true;
+  }
+
+  // No two units with tests of a scope that shares its set-up are out at once.
+  void CheckNotOut(const std::vector<std::uint32_t>& numbers) {
+    std::set<std::string> scopes;
+    for (const std::uint32_t number : numbers) {
+      scopes.insert(tests_[number].scope);
+    }
+    const std::uint32_t suite = tests_[numbers.front()].suite;
+    if (!shares_[suite]) {
+      return;
+    }
+    for (const std::vector<std::uint32_t>& unit : out_) {
+      for (const std::uint32_t other : unit) {
+        EXPECT_FALSE(tests_[other].suite == suite &&
+                     scopes.contains(tests_[other].scope))
+            << "of the scope of " << other << " two units are out";
+      }
+    }
   }
 
   // Of each scope the tests are in order; and where they share their set-up,
@@ -204,6 +230,7 @@ class Play {
   void PutBack() {
     if (!out_.empty()) {
       const std::vector<std::uint32_t> numbers = TakeOut();
+      queue_.Over(Tests(numbers), std::nullopt);
       queue_.PutBack(Tests(numbers));
       waiting_.insert(numbers.begin(), numbers.end());
     }
@@ -213,6 +240,7 @@ class Play {
   void PutFront() {
     if (!out_.empty()) {
       std::vector<std::uint32_t> numbers = TakeOut();
+      queue_.Over(Tests(numbers), UnitId{3});
       numbers.erase(
           numbers.begin(),
           numbers.begin() + Below(static_cast<std::uint32_t>(numbers.size())));

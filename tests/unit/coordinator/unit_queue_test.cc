@@ -277,6 +277,22 @@ TEST_F(UnitQueueTest, AnUnknownScopeGoesBeforeTheLongestOne) {
   EXPECT_THAT(Cut(), ElementsAre(0, 1, 2));
 }
 
+// Of a suite that was probed once the rest waited behind all that was known to
+// be quick.
+TEST_F(UnitQueueTest, AnUnknownScopeGoesBeforeASuiteThatIsKnownToBeQuick) {
+  queue_.AddSuite(false);
+  queue_.AddSuite(false);
+  Add(kSuite, "quick", 1000);
+  Add(kOther, "one", 4);
+  Add(kOther, "two", 4);
+  queue_.Close();
+  EXPECT_EQ(Cut(), Range(0, 4));
+  EXPECT_EQ(Cut(), Range(1000, 4));
+  Observe(0, milliseconds(1), 4);
+  Observe(1000, milliseconds(1), 4);
+  EXPECT_EQ(Cut(), Range(1004, 4));
+}
+
 TEST_F(UnitQueueTest, AScopeThatSharesItsSetUpIsAsLongAsAllOfIt) {
   queue_.AddSuite(true);
   Add(kSuite, "one", 1);
@@ -432,13 +448,59 @@ TEST_F(UnitQueueTest, AScopeThatSharesNothingIsCutAtOnceAndSplit) {
   EXPECT_THAT(Cut(), ElementsAre(0));
 }
 
-TEST_F(UnitQueueTest, AScopeTooLargeForAMessageGoesInPiecesInOrder) {
+// Its pieces went to several workers at once, and each set it up.
+TEST_F(UnitQueueTest, AScopeTooLargeForAMessageGoesInPiecesOneAfterTheOther) {
   queue_.AddSuite(true);
   Add(kSuite, "a", 2500);
+  Add(kSuite, "b", 1);
   queue_.Close();
   EXPECT_EQ(Cut(), Range(0, 1024));
+  EXPECT_EQ(last_->parent, std::nullopt);
+  EXPECT_THAT(Cut(), ElementsAre(2500)) << "another scope need not wait";
+  EXPECT_THAT(Cut(), IsEmpty());
+  queue_.Over(Tests(Range(0, 1024)), UnitId{7});
   EXPECT_EQ(Cut(), Range(1024, 1024));
+  EXPECT_EQ(last_->parent, UnitId{7});
+  EXPECT_THAT(Cut(), IsEmpty());
+  // It comes back as it went.
+  queue_.Over(Tests(Range(1024, 1024)), std::nullopt);
+  queue_.PutBack(Tests(Range(1024, 1024)));
+  EXPECT_EQ(Cut(), Range(1024, 1024));
+  EXPECT_EQ(last_->parent, UnitId{7});
+  queue_.Over(Tests(Range(1024, 1024)), UnitId{8});
   EXPECT_EQ(Cut(), Range(2048, 452));
+  EXPECT_EQ(last_->parent, UnitId{8});
+}
+
+TEST_F(UnitQueueTest, ARetryWaitsWhileTheRestOfItsScopeRuns) {
+  queue_.AddSuite(true);
+  Add(kSuite, "a", 3);
+  Add(kSuite, "b", 1);
+  queue_.Close();
+  EXPECT_THAT(Cut(), ElementsAre(0, 1, 2));
+  queue_.PutFront(Tests({1}), std::nullopt);
+  EXPECT_THAT(Cut(), ElementsAre(3));
+  EXPECT_THAT(Cut(), IsEmpty());
+  EXPECT_EQ(queue_.size(), 1U);
+  queue_.Over(Tests({0, 1, 2}), UnitId{1});
+  EXPECT_THAT(Cut(), ElementsAre(1));
+  EXPECT_EQ(queue_.size(), 0U);
+}
+
+TEST_F(UnitQueueTest, WhatAnAgentLeftUndoneIsForAnother) {
+  queue_.AddSuite(false);
+  Add(kSuite, "", 4);
+  Cut();
+  queue_.PutFront(Tests({2, 3}), UnitId{1}, "sick");
+  EXPECT_EQ(queue_.Cut(1, std::nullopt, "sick"), std::nullopt);
+  EXPECT_TRUE(queue_.avoided());
+  const auto unit = queue_.Cut(1, std::nullopt, "well");
+  ASSERT_TRUE(unit.has_value());
+  EXPECT_THAT(unit->tests, ElementsAre(TestIndex{2}, TestIndex{3}));
+  EXPECT_FALSE(queue_.avoided());
+  // Where there is no other nobody is named.
+  queue_.PutFront(Tests({2}), UnitId{1}, "sick");
+  EXPECT_TRUE(queue_.Cut(1, std::nullopt).has_value());
 }
 
 TEST_F(UnitQueueTest, ScopesOfOneNameInTwoSuitesAreTwo) {
@@ -482,9 +544,10 @@ TEST_F(UnitQueueTest, UnitsThatComeBackInAnyOrderAreInTheirs) {
 }
 
 TEST_F(UnitQueueTest, UnitsThatComeBackOnceAllIsOutAreInOrderToo) {
-  queue_.AddSuite(true);
+  queue_.AddSuite(false);
   Add(kSuite, "a", 2500);
   queue_.Close();
+  Observe(0, microseconds(1), 4);
   const std::vector<std::uint32_t> one = Cut();
   const std::vector<std::uint32_t> two = Cut();
   const std::vector<std::uint32_t> three = Cut();
