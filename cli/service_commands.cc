@@ -8,9 +8,12 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "agent/agent.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -56,6 +59,22 @@ std::string HostName() {
   return uname(&name) == 0 ? name.nodename : "localhost";
 }
 
+// In the user's state folder; empty if there is none.
+std::string EpochFile(const std::vector<std::string>& environment) {
+  std::string state;
+  for (absl::string_view variable : environment) {
+    if (absl::ConsumePrefix(&variable, "XDG_STATE_HOME=") &&
+        !variable.empty()) {
+      state = std::string(variable);
+      break;
+    }
+    if (absl::ConsumePrefix(&variable, "HOME=") && !variable.empty()) {
+      state = absl::StrCat(variable, "/.local/state");
+    }
+  }
+  return state.empty() ? "" : absl::StrCat(state, "/paceline/coordinator-epoch");
+}
+
 }  // namespace
 
 int CoordinatorCommand(const Invocation& invocation) {
@@ -80,6 +99,8 @@ int CoordinatorCommand(const Invocation& invocation) {
   }
   options.insecure = flags.insecure;
   options.lost_after = flags.lost_after;
+  options.own_process = true;
+  options.epoch_file = EpochFile(invocation.environment);
   NetContext context;
   auto server = Server::Start(context, std::move(options));
   if (!server.ok()) {

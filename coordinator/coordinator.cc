@@ -19,14 +19,32 @@ constexpr Duration kStall = std::chrono::milliseconds(500);
 
 }  // namespace
 
-void Coordinator::Impl::OnMalformed(absl::string_view peer,
+void Coordinator::Impl::OnMalformed(Instant now, absl::string_view peer,
                                     const absl::Status& why) {
-  Log(LogLevel::kWarning,
-      absl::StrCat("refused what is no message: ", why.message()));
+  if (const auto unsaid = malformed_.Say(now)) {
+    Log(LogLevel::kWarning,
+        absl::StrCat("refused what is no message: ", why.message(),
+                     *unsaid == 0 ? "" : absl::StrCat("; and ", *unsaid,
+                                                      " more since the last")));
+  }
   const RefusalCode code = absl::IsUnimplemented(why)
                                ? RefusalCode::kProtocolVersion
                                : RefusalCode::kMalformed;
   Send(peer, Refused{code, std::string(why.message())});
+}
+
+void Coordinator::Impl::Shutdown() {
+  const Refused refused{RefusalCode::kShuttingDown,
+                        "the coordinator is shutting down; start it again, and "
+                        "then what it was needed for"};
+  for (const auto& [peer, agent] : by_peer_) {
+    Send(peer, refused);
+  }
+  for (const auto& [id, run] : runs_) {
+    if (!run->ended() && !run->client.peer.empty()) {
+      Send(run->client.peer, refused);
+    }
+  }
 }
 
 void Coordinator::Impl::OnCommitted() {
@@ -99,10 +117,12 @@ void Coordinator::OnMessage(Instant now, absl::string_view peer,
   impl_->OnMessage(now, peer, std::move(message));
 }
 
-void Coordinator::OnMalformed(Instant /*now*/, absl::string_view peer,
+void Coordinator::OnMalformed(Instant now, absl::string_view peer,
                               const absl::Status& why) {
-  impl_->OnMalformed(peer, why);
+  impl_->OnMalformed(now, peer, why);
 }
+
+void Coordinator::Shutdown() { impl_->Shutdown(); }
 
 void Coordinator::OnCommitted(Instant /*now*/) { impl_->OnCommitted(); }
 

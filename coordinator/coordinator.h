@@ -45,6 +45,8 @@ class Coordinator {
                    const absl::Status& why);
   // The journal's committed() moved.
   void OnCommitted(Instant now);
+  // The end: agents and clients are told.
+  void Shutdown();
   // Once per turn of the shell's loop, after all input. Nothing is granted,
   // acknowledged or told to a client before.
   void OnTick(Instant now);

@@ -185,6 +185,10 @@ void Coordinator::Impl::EndRun(Instant now, Run& run) {
                                     " bad=", run.ledger().bad()));
 }
 
+// A client that lives is heard as often as it beats; no grace is shorter than
+// so many of its beats.
+constexpr int kLeastGraceBeats = 3;
+
 void Coordinator::Impl::LookAtRuns(Instant now) {
   std::vector<RunId> forgotten;
   for (const auto& [id, owned] : runs_) {
@@ -194,7 +198,8 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     const Duration gone = now - run.client.last_heard;
     if (!run.ended() && !run.cancelled() &&
         !(run.options().detach && run.closed()) &&
-        gone >= run.options().client_grace) {
+        gone >= std::max(run.options().client_grace,
+                         kLeastGraceBeats * options_.client_beat_interval)) {
       CancelRun(now, run,
                 absl::StrCat("the client was gone for ", FormatDuration(gone)));
     }

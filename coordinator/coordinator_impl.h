@@ -22,6 +22,7 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/lease_table.h"
 #include "coordinator/run.h"
+#include "coordinator/seldom.h"
 
 namespace paceline {
 
@@ -33,7 +34,9 @@ class Coordinator::Impl {
   absl::Status Recover(Instant now);
   bool ready() const { return committed(epoch_record_); }
   void OnMessage(Instant now, absl::string_view peer, Message message);
-  void OnMalformed(absl::string_view peer, const absl::Status& why);
+  void OnMalformed(Instant now, absl::string_view peer,
+                   const absl::Status& why);
+  void Shutdown();
   void OnCommitted();
   void OnTick(Instant now);
   Instant next_deadline() const;
@@ -201,6 +204,7 @@ class Coordinator::Impl {
   std::uint64_t sessions_ = 0;
   std::uint64_t nonces_ = 0;
 
+  Seldom malformed_{std::chrono::seconds(1)};
   // Something changed that may let an agent have a unit.
   bool work_changed_ = false;
   Instant next_look_{};

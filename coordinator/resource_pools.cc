@@ -15,6 +15,16 @@ namespace {
 
 // Steps of the search below; real specifications need a handful.
 constexpr int kMaxSteps = 20'000;
+// Needs and groups of one test: the search goes as deep as there are needs.
+constexpr std::size_t kMaxNeeds = 256;
+
+std::size_t CountNeeds(const std::vector<std::vector<ResourceNeed>>& groups) {
+  std::size_t needs = 0;
+  for (const std::vector<ResourceNeed>& group : groups) {
+    needs += group.size();
+  }
+  return std::max(needs, groups.size());
+}
 
 struct FlatNeed {
   std::size_t group = 0;
@@ -73,7 +83,7 @@ ResourcePools::ResourcePools(std::vector<ResourcePool> pools)
 }
 
 std::optional<ResourceAllocation> ResourcePools::FindIn(
-    Free free, const Groups& groups) const {
+    Free free, const Groups& groups, bool* gave_up) const {
   std::vector<FlatNeed> needs;
   ResourceAllocation allocation;
   for (std::size_t group = 0; group < groups.size(); ++group) {
@@ -96,6 +106,9 @@ std::optional<ResourceAllocation> ResourcePools::FindIn(
       [](const FlatNeed& a, const FlatNeed& b) { return a.slots > b.slots; });
   int steps = 0;
   if (!Meet(needs, 0, steps, free, allocation)) {
+    if (gave_up != nullptr) {
+      *gave_up = steps > kMaxSteps;
+    }
     return std::nullopt;
   }
   return allocation;
@@ -103,10 +116,15 @@ std::optional<ResourceAllocation> ResourcePools::FindIn(
 
 std::optional<ResourceAllocation> ResourcePools::Find(
     const Groups& groups) const {
-  return FindIn(free_, groups);
+  return FindIn(free_, groups, nullptr);
 }
 
 std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
+  if (const std::size_t needs = CountNeeds(groups); needs > kMaxNeeds) {
+    return absl::StrCat("its resource groups name ", needs,
+                        " resources, and at most ", kMaxNeeds,
+                        " can be given to one test");
+  }
   Free all;
   for (const ResourcePool& pool : pools_) {
     std::vector<std::uint32_t>& things = all.emplace_back();
@@ -114,7 +132,8 @@ std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
       things.push_back(slots);
     }
   }
-  if (FindIn(std::move(all), groups).has_value()) {
+  bool gave_up = false;
+  if (FindIn(std::move(all), groups, &gave_up).has_value()) {
     return std::nullopt;
   }
   for (const std::vector<ResourceNeed>& group : groups) {
@@ -137,6 +156,11 @@ std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
             "\", and the resource specification has at most ", most);
       }
     }
+  }
+  if (gave_up) {
+    return absl::StrCat("no way to meet its resource groups was found in ",
+                        kMaxSteps,
+                        " steps; ask for fewer resources, or for more alike");
   }
   return std::string(
       "its resource groups ask for more at once than the resource "

@@ -55,8 +55,10 @@ class ResourcePools {
  private:
   using Free = std::vector<std::vector<std::uint32_t>>;
 
-  std::optional<ResourceAllocation> FindIn(Free free,
-                                           const Groups& groups) const;
+  // `gave_up`, if not null, is set where the search was ended, so that there
+  // may be a way.
+  std::optional<ResourceAllocation> FindIn(Free free, const Groups& groups,
+                                           bool* gave_up) const;
 
   std::vector<ResourcePool> pools_;
   Free free_;  // by pool and thing

@@ -1,6 +1,10 @@
 #include "coordinator/server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,9 +15,13 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/net/endpoint.h"
+#include "common/os/health_reader.h"
 #include "common/wire/codec.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/descriptor_guard.h"
+#include "coordinator/epoch_file.h"
 #include "coordinator/in_memory_journal.h"
+#include "coordinator/seldom.h"
 
 namespace paceline {
 namespace {
@@ -21,14 +29,46 @@ namespace {
 // Messages taken in before timers and answers get their turn.
 constexpr int kMessagesPerTurn = 1000;
 
-CoordinatorOptions MachineOptions(const ServerOptions& options) {
-  CoordinatorOptions machine;
-  machine.program_version = std::string(ProgramVersion());
-  // The journal ends with the process; the seconds since 1970 do not go back.
-  machine.first_epoch = static_cast<std::uint32_t>(
+// How often descriptors are counted.
+constexpr Duration kCountInterval = std::chrono::seconds(1);
+// What is told at the end is delivered within this, or not at all.
+constexpr Duration kLinger = std::chrono::milliseconds(500);
+
+// The journal ends with the process, and no token may be given twice.
+std::uint32_t FirstEpoch(const ServerOptions& options) {
+  const auto seconds = static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(
           std::chrono::system_clock::now().time_since_epoch())
           .count());
+  if (options.epoch_file.empty()) {
+    return seconds;
+  }
+  const absl::StatusOr<std::uint32_t> raised =
+      RaiseEpoch(options.epoch_file, seconds);
+  if (!raised.ok()) {
+    Log(LogLevel::kWarning,
+        absl::StrCat(raised.status().message(),
+                     "; going by the clock, which must not be set back"));
+    return seconds;
+  }
+  return *raised;
+}
+
+// Returns how many descriptors this process may have from now on.
+std::uint64_t RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return 1024;
+  }
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+CoordinatorOptions MachineOptions(const ServerOptions& options) {
+  CoordinatorOptions machine;
+  machine.program_version = std::string(ProgramVersion());
+  machine.first_epoch = FirstEpoch(options);
   machine.beat_interval = options.beat_interval;
   machine.lost_after = options.lost_after;
   return machine;
@@ -40,7 +80,11 @@ struct Server::Impl : public CoordinatorOutbox {
   explicit Impl(ServerOptions server_options)
       : options(std::move(server_options)),
         journal(InMemoryJournal::Retention::kNothing),
-        coordinator(MachineOptions(options), &journal, this) {}
+        coordinator(MachineOptions(options), &journal, this) {
+    if (options.own_process) {
+      descriptors.emplace(RaiseDescriptorLimit());
+    }
+  }
 
   absl::Status Send(absl::string_view peer, const Message& message) override {
     absl::Status sent = socket->Send(peer, Encode(message));
@@ -79,9 +123,60 @@ struct Server::Impl : public CoordinatorOutbox {
         coordinator.OnCommitted(now);
       }
       coordinator.OnTick(now);
+      CountDescriptors(now);
+      SayMalformed(now);
       if (taken < kMessagesPerTurn) {
-        poller.Wait(clock, coordinator.next_deadline());
+        Instant deadline = coordinator.next_deadline();
+        if (descriptors.has_value()) {
+          deadline = std::min(deadline, next_count);
+        }
+        poller.Wait(clock, deadline);
       }
+    }
+    coordinator.Shutdown();
+    socket->set_linger(kLinger);
+  }
+
+  void CountDescriptors(Instant now) {
+    if (!descriptors.has_value() || now < next_count) {
+      return;
+    }
+    next_count = now + kCountInterval;
+    std::optional<std::uint32_t> open = CountFdsByStat();
+    if (!open.has_value()) {
+      open = CountFdsByPoll();
+    }
+    if (descriptors->Look(open)) {
+      if (descriptors->listening()) {
+        Log(LogLevel::kInfo, "taking connections again");
+      } else {
+        Log(LogLevel::kWarning,
+            absl::StrCat("no further connections are taken: ",
+                         open.has_value() ? absl::StrCat(*open) : "all",
+                         " descriptors are open, and ", descriptors->most(),
+                         " is the most for them; raise the limit (ulimit -n, "
+                         "LimitNOFILE=)"));
+        socket->StopListening();
+      }
+    }
+    if (descriptors->listening()) {
+      // Where that fails it is tried again.
+      if (const absl::Status again = socket->ListenAgain(); !again.ok()) {
+        Log(LogLevel::kWarning, again.message());
+      }
+    }
+  }
+
+  void SayMalformed(Instant now) {
+    if (socket->malformed() == malformed) {
+      return;
+    }
+    if (wrong_shape.Say(now).has_value()) {
+      Log(LogLevel::kWarning,
+          absl::StrCat(socket->malformed() - malformed,
+                       " messages of the wrong shape were dropped; whoever "
+                       "sends them does not speak the fleet protocol"));
+      malformed = socket->malformed();
     }
   }
 
@@ -91,6 +186,10 @@ struct Server::Impl : public CoordinatorOutbox {
   NetPoller poller;
   InMemoryJournal journal;
   Coordinator coordinator;
+  std::optional<DescriptorGuard> descriptors;
+  Instant next_count{};
+  Seldom wrong_shape{std::chrono::seconds(1)};
+  std::uint64_t malformed = 0;
   std::atomic<bool> stopping{false};
   std::thread thread;
 };

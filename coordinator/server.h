@@ -22,6 +22,11 @@ struct ServerOptions {
   // An agent silent for this long is lost.
   Duration lost_after = std::chrono::seconds(30);
   Duration beat_interval = std::chrono::seconds(1);
+  // A program that is nothing but a coordinator: takes as many descriptors as
+  // the system lets it have, and new connections while enough are left.
+  bool own_process = false;
+  // Where the epoch is kept; empty: nowhere, and the clock has to do.
+  std::string epoch_file;
 };
 
 class Server {
@@ -30,7 +35,7 @@ class Server {
   // beyond this machine without `insecure`; kUnavailable for one in use.
   static absl::StatusOr<std::unique_ptr<Server>> Start(NetContext& context,
                                                        ServerOptions options);
-  // Stops the thread; peers are left to find out.
+  // Stops the thread; peers are told.
   ~Server();
 
   // The endpoints really bound.

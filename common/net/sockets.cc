@@ -115,6 +115,15 @@ void DropRest(zmq::socket_t& socket, bool more) {
   }
 }
 
+// For how long what was sent may outlive its socket, at most a minute.
+int ToMillis(Duration linger) {
+  return static_cast<int>(
+      std::chrono::ceil<std::chrono::milliseconds>(
+          std::clamp<Duration>(linger, Duration::zero(),
+                               std::chrono::minutes(1)))
+          .count());
+}
+
 std::string ToBytes(const zmq::message_t& message) {
   return std::string(message.data<char>(), message.size());
 }
@@ -165,6 +174,8 @@ struct RouterSocket::Impl {
   zmq::socket_t socket;
   void* channel = nullptr;  // what ThreadSanitizer knows the context by
   std::vector<std::string> endpoints;
+  // Not bound, of those: StopListening was called.
+  std::vector<std::string> closed;
   std::uint64_t malformed = 0;
 };
 
@@ -236,8 +247,11 @@ absl::Status RouterSocket::Send(absl::string_view peer, std::string bytes) {
 
 std::optional<Received> RouterSocket::Receive() {
   zmq::socket_t& socket = impl_->socket;
+  // Of the wrong shape there may be any number; the caller has other things to
+  // do, and is woken for the rest.
+  constexpr int kMostDropped = 1000;
   try {
-    for (;;) {
+    for (int dropped = 0; dropped < kMostDropped; ++dropped) {
       zmq::message_t peer;
       if (!socket.recv(peer, zmq::recv_flags::dontwait).has_value()) {
         return std::nullopt;
@@ -252,6 +266,7 @@ std::optional<Received> RouterSocket::Receive() {
       ++impl_->malformed;
       DropRest(socket, body.more());
     }
+    return std::nullopt;
   } catch (const zmq::error_t&) {
     // EINTR; what is there stays there.
     return std::nullopt;
@@ -259,6 +274,31 @@ std::optional<Received> RouterSocket::Receive() {
 }
 
 std::uint64_t RouterSocket::malformed() const { return impl_->malformed; }
+
+void RouterSocket::StopListening() {
+  for (const std::string& endpoint : impl_->endpoints) {
+    if (absl::StartsWith(endpoint, "tcp://") &&
+        zmq_unbind(impl_->socket.handle(), endpoint.c_str()) == 0) {
+      impl_->closed.push_back(endpoint);
+    }
+  }
+}
+
+absl::Status RouterSocket::ListenAgain() {
+  while (!impl_->closed.empty()) {
+    const std::string& endpoint = impl_->closed.back();
+    SetCommonOptions(impl_->socket, endpoint);
+    if (zmq_bind(impl_->socket.handle(), endpoint.c_str()) != 0) {
+      return EndpointError("listen on", endpoint, zmq_errno());
+    }
+    impl_->closed.pop_back();
+  }
+  return absl::OkStatus();
+}
+
+void RouterSocket::set_linger(Duration linger) {
+  impl_->socket.set(zmq::sockopt::linger, ToMillis(linger));
+}
 
 // ---- DealerSocket ----------------------------------------------------------
 
@@ -390,9 +430,7 @@ std::optional<Received> DealerSocket::Receive() {
 }
 
 void DealerSocket::set_linger(Duration linger) {
-  const auto millis = std::chrono::ceil<std::chrono::milliseconds>(
-      std::clamp<Duration>(linger, Duration::zero(), std::chrono::minutes(1)));
-  impl_->socket.set(zmq::sockopt::linger, static_cast<int>(millis.count()));
+  impl_->socket.set(zmq::sockopt::linger, ToMillis(linger));
 }
 
 // ---- NetPoller -------------------------------------------------------------

@@ -66,6 +66,14 @@ class RouterSocket {
 
   std::uint64_t malformed() const;
 
+  // Takes no new connections; those that are there stay.
+  void StopListening();
+  // Listens again at the same endpoints; fails as Bind does, and may be tried
+  // again.
+  absl::Status ListenAgain();
+  // How long what was sent is still delivered once this is destroyed.
+  void set_linger(Duration linger);
+
   struct Impl;
   Impl& impl() { return *impl_; }
 

@@ -584,6 +584,22 @@ TEST_F(ClientsTest, AClientThatIsGoneForTwoMinutesCancelsItsRun) {
               HasSubstr("the client was gone"));
 }
 
+// A grace of nothing cancelled the run of a client between its beats.
+TEST_F(ClientsTest, ALivingClientIsNeverGoneForTooLong) {
+  RunOptions options;
+  options.client_grace = Duration::zero();
+  const RunId run = Submit({Test("1")}, options);
+  now_ += seconds(6);
+  Tick();
+  Say("client", ClientBeat{run});
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), IsEmpty());
+  for (int i = 0; i < 160; ++i) {
+    now_ += milliseconds(100);
+    Tick();
+  }
+  EXPECT_THAT(TakeEvents<RunEndedEvent>(), SizeIs(1));
+}
+
 TEST_F(ClientsTest, AnyWordOfTheClientIsASignOfLife) {
   const RunId run = Submit({Test("1")});
   run_.clear();

@@ -162,5 +162,42 @@ TEST(ResourcePoolsTest, TheEnvironmentSaysWhatATestWasGiven) {
   EXPECT_EQ(env.size(), 6U);
 }
 
+// The search called itself once for each, as deep as a message could hold.
+TEST(ResourcePoolsTest, ATestCanNameOnlySoManyResources) {
+  ResourcePool pool;
+  pool.type = "gpus";
+  for (int i = 0; i < 300; ++i) {
+    pool.things.emplace_back(std::to_string(i), 1000);
+  }
+  const ResourcePools pools({pool});
+  EXPECT_EQ(pools.WhyNever({std::vector<ResourceNeed>(256, {"gpus", 1})}),
+            std::nullopt);
+  EXPECT_THAT(
+      pools.WhyNever({std::vector<ResourceNeed>(257, {"gpus", 1})}),
+      testing::Optional(testing::HasSubstr("257 resources, and at most 256")));
+  EXPECT_THAT(pools.WhyNever({ResourcePools::Groups(20'000)}),
+              testing::Optional(testing::HasSubstr("at most 256")));
+}
+
+// It was called more than there is, which need not be so.
+TEST(ResourcePoolsTest, ASearchThatIsGivenUpSaysSo) {
+  ResourcePool pool;
+  pool.type = "gpus";
+  // 100 things of 5, to be filled with 3 and 2 and a little too much.
+  for (int i = 0; i < 40; ++i) {
+    pool.things.emplace_back(std::to_string(i),
+                             static_cast<std::uint32_t>(100 + i));
+  }
+  const ResourcePools pools({pool});
+  std::vector<ResourceNeed> needs;
+  for (int i = 0; i < 40; ++i) {
+    needs.push_back({"gpus", 60});
+    needs.push_back({"gpus", 59});
+  }
+  const auto why = pools.WhyNever({needs});
+  ASSERT_TRUE(why.has_value());
+  EXPECT_THAT(*why, testing::HasSubstr("in 20000 steps"));
+}
+
 }  // namespace
 }  // namespace paceline

@@ -91,6 +91,39 @@ TEST_F(SocketsTest, MessagesOfTheWrongShapeAreDroppedAndCounted) {
   EXPECT_EQ(router->malformed(), 3U);
 }
 
+TEST_F(SocketsTest, WhileItDoesNotListenOldConnectionsStayAndNewOnesWait) {
+  const auto router = Bind(kAnyPort);
+  const std::string endpoint = router->endpoints()[0];
+  const auto connect = [&] {
+    auto dealer = DealerSocket::Connect(context_, endpoint);
+    EXPECT_THAT(dealer, IsOk());
+    return *std::move(dealer);
+  };
+  // Until it is connected, or for good if it cannot be.
+  const auto send = [&](DealerSocket& dealer, Duration patience) {
+    const Instant limit = clock_.Now() + patience;
+    while (clock_.Now() < limit) {
+      if (dealer.Send("hello").ok()) {
+        return true;
+      }
+      NetPoller poller;
+      poller.Wait(clock_, clock_.Now() + std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  const auto old = connect();
+  ASSERT_TRUE(send(*old, std::chrono::seconds(10)));
+  ASSERT_TRUE(Await(*router).has_value());
+  router->StopListening();
+  ASSERT_TRUE(send(*old, std::chrono::seconds(10)));
+  EXPECT_TRUE(Await(*router).has_value());
+  const auto newcomer = connect();
+  EXPECT_FALSE(send(*newcomer, std::chrono::milliseconds(300)));
+  EXPECT_THAT(router->ListenAgain(), IsOk());
+  ASSERT_TRUE(send(*newcomer, std::chrono::seconds(10)));
+  EXPECT_TRUE(Await(*router).has_value());
+}
+
 TEST_F(SocketsTest, APeerThatNeverWasIsGone) {
   EXPECT_THAT(Bind(kAnyPort)->Send("nobody", "x"),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("gone")));
