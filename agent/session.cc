@@ -132,8 +132,8 @@ void AgentSession::OnWelcome(Instant now, const Welcome& welcome) {
     return;
   }
   if (!CanSpeak(welcome.protocol)) {
-    Leave(absl::UnimplementedError(VersionMismatch(
-        "the coordinator", welcome.protocol, "this agent")));
+    Leave(absl::UnimplementedError(
+        VersionMismatch("the coordinator", welcome.protocol, "this agent")));
     return;
   }
   state_ = State::kWelcomed;

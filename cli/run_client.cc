@@ -52,9 +52,9 @@ SuiteIndex RunClient::AddSuite(Instant now, SuiteSpec suite,
                                absl::string_view target) {
   const SuiteIndex index = tests_.AddSuite(suite.name, target);
   if (const std::string why = WhyNot(options_.run, suite); !why.empty()) {
-    AddError(now, {std::string(target),
-                   absl::StrCat("suite \"", Shown(suite.name),
-                                "\" cannot be run: ", why)});
+    AddError(now,
+             {std::string(target), absl::StrCat("suite \"", Shown(suite.name),
+                                                "\" cannot be run: ", why)});
     // It keeps its number, and has no tests.
     refused_suites_.insert(index);
     suite = SuiteSpec();
@@ -117,9 +117,9 @@ void RunClient::Handle(Instant now, const ClientWelcome& welcome) {
   }
   was_connected_ = true;
   if (!CanSpeak(welcome.protocol)) {
-    Fail(now, VersionMismatch(absl::StrCat("the coordinator at ",
-                                           options_.coordinator),
-                              welcome.protocol, "this program"));
+    Fail(now, VersionMismatch(
+                  absl::StrCat("the coordinator at ", options_.coordinator),
+                  welcome.protocol, "this program"));
     return;
   }
   if (welcome.beat_interval > Duration::zero()) {

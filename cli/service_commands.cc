@@ -72,7 +72,8 @@ std::string EpochFile(const std::vector<std::string>& environment) {
       state = absl::StrCat(variable, "/.local/state");
     }
   }
-  return state.empty() ? "" : absl::StrCat(state, "/paceline/coordinator-epoch");
+  return state.empty() ? ""
+                       : absl::StrCat(state, "/paceline/coordinator-epoch");
 }
 
 }  // namespace

@@ -24,8 +24,9 @@ void Coordinator::Impl::OnMalformed(Instant now, absl::string_view peer,
   if (const auto unsaid = malformed_.Say(now)) {
     Log(LogLevel::kWarning,
         absl::StrCat("refused what is no message: ", why.message(),
-                     *unsaid == 0 ? "" : absl::StrCat("; and ", *unsaid,
-                                                      " more since the last")));
+                     *unsaid == 0 ? ""
+                                  : absl::StrCat("; and ", *unsaid,
+                                                 " more since the last")));
   }
   const RefusalCode code = absl::IsUnimplemented(why)
                                ? RefusalCode::kProtocolVersion

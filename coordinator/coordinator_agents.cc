@@ -12,8 +12,8 @@
 namespace paceline {
 
 Duration Coordinator::Impl::BeatInterval() const {
-  const auto fleet = static_cast<std::int64_t>(std::max<std::size_t>(
-      1, agents_.size()));
+  const auto fleet =
+      static_cast<std::int64_t>(std::max<std::size_t>(1, agents_.size()));
   const Duration second = std::chrono::seconds(1);
   const Duration scaled =
       second * fleet /

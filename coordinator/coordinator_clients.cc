@@ -20,8 +20,8 @@ void Coordinator::Impl::Handle(Instant, absl::string_view peer,
                                        "the coordinator")});
     return;
   }
-  Send(peer, ClientWelcome{*spoken, leases_.epoch(),
-                           options_.client_beat_interval});
+  Send(peer,
+       ClientWelcome{*spoken, leases_.epoch(), options_.client_beat_interval});
 }
 
 Run* Coordinator::Impl::FindRun(Instant now, absl::string_view peer,
@@ -315,8 +315,8 @@ Progress Coordinator::Impl::MakeProgress(Instant now, const Run& run) const {
                       return a->since < b->since;
                     });
   for (auto it = running.begin(); it != shown; ++it) {
-    progress.running.push_back({(*it)->Current()->test,
-                                (*it)->holder->who.name, now - (*it)->since});
+    progress.running.push_back(
+        {(*it)->Current()->test, (*it)->holder->who.name, now - (*it)->since});
   }
   return progress;
 }
@@ -366,9 +366,10 @@ void Coordinator::Impl::AddRuns(Instant now, StatusReply& reply) {
   for (const auto& [id, run] : runs_) {
     newest.push_back(run.get());
   }
-  std::stable_sort(newest.begin(), newest.end(), [](const Run* a, const Run* b) {
-    return a->opened_at() > b->opened_at();
-  });
+  std::stable_sort(newest.begin(), newest.end(),
+                   [](const Run* a, const Run* b) {
+                     return a->opened_at() > b->opened_at();
+                   });
   std::size_t bytes = 0;
   for (Run* const run : newest) {
     RunStatus status;

@@ -146,13 +146,12 @@ bool Coordinator::Impl::GrantAhead(Instant now) {
 }
 
 bool Coordinator::Impl::HasOther(Instant now, const AgentRecord& agent) const {
-  return std::any_of(
-      agents_.begin(), agents_.end(), [&](const auto& entry) {
-        const AgentRecord& other = *entry.second;
-        return &other != &agent && other.beaten && !other.draining &&
-               !Silent(now, other) &&
-               other.pool_turn_age < options_.stuck_shown_after;
-      });
+  return std::any_of(agents_.begin(), agents_.end(), [&](const auto& entry) {
+    const AgentRecord& other = *entry.second;
+    return &other != &agent && other.beaten && !other.draining &&
+           !Silent(now, other) &&
+           other.pool_turn_age < options_.stuck_shown_after;
+  });
 }
 
 bool Coordinator::Impl::HoldsBack(const Run& run) const {
@@ -188,8 +187,7 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
         // more and gives it all.
         taker = IdleFor(now, unit->slots);
       }
-      GrantUnit(now, taker != nullptr ? *taker : agent, *run,
-                *std::move(unit));
+      GrantUnit(now, taker != nullptr ? *taker : agent, *run, *std::move(unit));
       return true;
     }
     avoided_ = avoided_ || run->avoided();

@@ -24,8 +24,8 @@ namespace {
 constexpr std::uint32_t kHighest = 0xfffe0000U;
 
 absl::Status Failed(const std::string& path, int error) {
-  return absl::UnavailableError(absl::StrCat(
-      "the epoch cannot be kept in ", path, ": ", std::strerror(error)));
+  return absl::UnavailableError(absl::StrCat("the epoch cannot be kept in ",
+                                             path, ": ", std::strerror(error)));
 }
 
 }  // namespace
@@ -33,8 +33,8 @@ absl::Status Failed(const std::string& path, int error) {
 absl::StatusOr<std::uint32_t> RaiseEpoch(const std::string& path,
                                          std::uint32_t at_least) {
   std::error_code ignored;  // opening it says what is wrong
-  std::filesystem::create_directories(
-      std::filesystem::path(path).parent_path(), ignored);
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(),
+                                      ignored);
   const Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   // Two that start at once take one after the other.
   if (!file.valid() || flock(file.get(), LOCK_EX) != 0) {
@@ -47,10 +47,10 @@ absl::StatusOr<std::uint32_t> RaiseEpoch(const std::string& path,
   }
   std::uint32_t last = 0;
   // What is no number was never written by this function.
-  static_cast<void>(absl::SimpleAtoi(
-      absl::StripAsciiWhitespace(
-          absl::string_view(text, static_cast<std::size_t>(size))),
-      &last));
+  static_cast<void>(
+      absl::SimpleAtoi(absl::StripAsciiWhitespace(absl::string_view(
+                           text, static_cast<std::size_t>(size))),
+                       &last));
   const std::uint32_t epoch =
       last >= kHighest ? at_least : std::max(at_least, last + 1);
   // Ten digits each time: a shorter number leaves nothing of a longer one, and

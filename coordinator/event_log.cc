@@ -11,8 +11,7 @@ namespace paceline {
 namespace {
 
 // An event takes no more, so that a message of it alone can be sent.
-constexpr std::size_t kMaxEventBytes =
-    kMaxMessageBytes - 2 * kMaxEnvelopeBytes;
+constexpr std::size_t kMaxEventBytes = kMaxMessageBytes - 2 * kMaxEnvelopeBytes;
 // What is kept of the prose of one that is too large.
 constexpr std::size_t kKeptDetails = std::size_t{16} * 1024;
 
@@ -34,8 +33,8 @@ void MakeFit(Event& event) {
                     " bytes: its properties and report were left out]");
   }
   if (EncodedBound(event) > kMaxEventBytes) {
-    event = NoteEvent{absl::StrCat("an event of ", bytes,
-                                   " bytes is too large to be told")};
+    event = NoteEvent{
+        absl::StrCat("an event of ", bytes, " bytes is too large to be told")};
   }
 }
 
@@ -54,8 +53,7 @@ void EventLog::Add(Event event, std::uint64_t record) {
 }
 
 std::optional<Events> EventLog::Next(RunId run, std::uint64_t committed) const {
-  if (in_flight_bytes_ >= kMaxInFlightBytes ||
-      (one_message_ && in_flight())) {
+  if (in_flight_bytes_ >= kMaxInFlightBytes || (one_message_ && in_flight())) {
     return std::nullopt;
   }
   Events message{run, next_, {}};

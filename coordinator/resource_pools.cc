@@ -82,8 +82,9 @@ ResourcePools::ResourcePools(std::vector<ResourcePool> pools)
   }
 }
 
-std::optional<ResourceAllocation> ResourcePools::FindIn(
-    Free free, const Groups& groups, bool* gave_up) const {
+std::optional<ResourceAllocation> ResourcePools::FindIn(Free free,
+                                                        const Groups& groups,
+                                                        bool* gave_up) const {
   std::vector<FlatNeed> needs;
   ResourceAllocation allocation;
   for (std::size_t group = 0; group < groups.size(); ++group) {

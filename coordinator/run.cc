@@ -501,8 +501,7 @@ void Run::EndLease(LeaseState& lease, std::vector<TestIndex> again,
                    std::string avoid) {
   ForgetLease(lease);
   if (lease.constrained) {
-    graph_->Release(lease.tests.front().test, !again.empty(),
-                    std::move(avoid));
+    graph_->Release(lease.tests.front().test, !again.empty(), std::move(avoid));
     return;
   }
   std::vector<TestIndex> tests;
@@ -546,7 +545,7 @@ void Run::SettleCancelled(TestIndex test, std::uint64_t record) {
 
 void Run::OnVerdict(TestIndex test, Verdict verdict) {
   graph_->OnVerdict(test, IsGood(verdict, /*fail_on_flaky=*/false),
-                   store_.NameOf(test));
+                    store_.NameOf(test));
 }
 
 void Run::SettleUnrunnable(std::uint64_t record) {

@@ -117,11 +117,10 @@ void DropRest(zmq::socket_t& socket, bool more) {
 
 // For how long what was sent may outlive its socket, at most a minute.
 int ToMillis(Duration linger) {
-  return static_cast<int>(
-      std::chrono::ceil<std::chrono::milliseconds>(
-          std::clamp<Duration>(linger, Duration::zero(),
-                               std::chrono::minutes(1)))
-          .count());
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(
+                              std::clamp<Duration>(linger, Duration::zero(),
+                                                   std::chrono::minutes(1)))
+                              .count());
 }
 
 std::string ToBytes(const zmq::message_t& message) {

@@ -17,8 +17,7 @@ std::optional<std::uint32_t> SpokenVersion(std::uint32_t theirs) {
 }
 
 bool CanSpeak(std::uint32_t version) {
-  return version <= kFleetProtocolVersion &&
-         SpokenVersion(version).has_value();
+  return version <= kFleetProtocolVersion && SpokenVersion(version).has_value();
 }
 
 std::string VersionMismatch(absl::string_view they, std::uint64_t theirs,

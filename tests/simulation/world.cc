@@ -543,9 +543,9 @@ void World::CheckScopes(const SimulatedRun& run) {
     for (std::size_t i = 1; i < executions.size(); ++i) {
       const Execution& before = *executions[i - 1];
       if (before.ended.value_or(Instant::max()) > executions[i]->began) {
-        wrong_.push_back(absl::StrCat(
-            "tests ", before.test, " and ", executions[i]->test,
-            " of a scope that shares its set-up ran at once"));
+        wrong_.push_back(
+            absl::StrCat("tests ", before.test, " and ", executions[i]->test,
+                         " of a scope that shares its set-up ran at once"));
       }
     }
   }

@@ -13,6 +13,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 class AgentsTest : public CoordinatorTest {
@@ -415,7 +416,7 @@ TEST_F(AgentsTest, AClaimOfWhoHasJoinedUnderAnotherNameIsDropped) {
   Submit({Test("1")});
   const std::vector<Lease> leases = Leases("b2");
   ASSERT_THAT(leases, SizeIs(1));
-  Advance(40s, {"b2"});  // alpha is lost
+  Advance(seconds(40), {"b2"});  // alpha is lost
   EXPECT_THAT(Take<Welcome>("b"), IsEmpty());
   EXPECT_THAT(Take<Welcome>("b2"), IsEmpty());
   Finish("b2", leases[0], Outcome::kPassed);
@@ -431,8 +432,8 @@ TEST_F(AgentsTest, AnInstanceKeepsItsName) {
   const auto refused = Take<Refused>("a2");
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].code, RefusalCode::kNotAllowed);
-  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("alpha"));
-  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("beta"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("alpha"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("beta"));
 }
 
 // Each took the other's place and began the time anew: the dead holder kept
@@ -444,9 +445,9 @@ TEST_F(AgentsTest, TwoThatWantANameDoNotKeepItsDeadHolderAlive) {
   for (int i = 0; i < 8; ++i) {
     one.seq = other.seq = static_cast<std::uint64_t>(i) + 1;
     Say(absl::StrCat("one-", i), one);
-    Advance(250ms, {});
+    Advance(milliseconds(250), {});
     Say(absl::StrCat("other-", i), other);
-    Advance(250ms, {});
+    Advance(milliseconds(250), {});
   }
   std::size_t welcomed = 0;
   for (int i = 0; i < 8; ++i) {
@@ -460,7 +461,7 @@ TEST_F(AgentsTest, AHolderIsAskedAgainWhereTheQuestionMayBeLost) {
   Join("a", "alpha", 1, 0);
   Say("b", MakeHello("alpha", 1));
   EXPECT_THAT(Take<Ping>("a"), SizeIs(1));
-  Advance(1500ms, {});
+  Advance(milliseconds(1500), {});
   EXPECT_THAT(Take<Ping>("a"), SizeIs(1));
 }
 

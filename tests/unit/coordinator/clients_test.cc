@@ -524,8 +524,14 @@ TEST_F(ClientsTest, ARunWhoseClientDoesNotReadGetsNothingMore) {
   const RunId run = Submit({Test("1"), Test("2"), Test("3")}, OneATime());
   const std::vector<Lease> leases = Leases("a");
   ASSERT_THAT(leases, SizeIs(1));
-  Output output{sessions_["a"], 0, leases[0].token, leases[0].tests[0].test,
-                1,              {}, 0,              std::string(64'000, 'o')};
+  Output output{sessions_["a"],
+                0,
+                leases[0].token,
+                leases[0].tests[0].test,
+                1,
+                {},
+                0,
+                std::string(64'000, 'o')};
   for (std::uint32_t i = 0; i < 1100; ++i) {
     output.seq = i + 1;
     output.offset = i * 64'000;
@@ -691,7 +697,7 @@ TEST_F(ClientsTest, ASuiteThatFitsIntoNoMessageIsRefusedByName) {
   const auto refused = Take<Refused>("client");
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].code, RefusalCode::kSubmission);
-  EXPECT_THAT(refused[0].sentence, testing::HasSubstr("suite \"large\" takes"));
+  EXPECT_THAT(refused[0].sentence, HasSubstr("suite \"large\" takes"));
 }
 
 TEST_F(ClientsTest, TheStatusSaysHowRunsAreDoing) {

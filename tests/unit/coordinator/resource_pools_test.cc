@@ -175,7 +175,7 @@ TEST(ResourcePoolsTest, ATestCanNameOnlySoManyResources) {
   EXPECT_THAT(
       pools.WhyNever({std::vector<ResourceNeed>(257, {"gpus", 1})}),
       testing::Optional(testing::HasSubstr("257 resources, and at most 256")));
-  EXPECT_THAT(pools.WhyNever({ResourcePools::Groups(20'000)}),
+  EXPECT_THAT(pools.WhyNever(ResourcePools::Groups(20'000)),
               testing::Optional(testing::HasSubstr("at most 256")));
 }
 

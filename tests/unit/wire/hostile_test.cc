@@ -376,10 +376,11 @@ TEST(HostileTest, AGreetingOfAnotherVersionIsToldFromGarbage) {
       out.Uint(3);
       out.String("whatever version 3 has here");
     });
-    EXPECT_THAT(Decode(greeting),
-                StatusIs(StatusCode::kUnimplemented,
-                         "the other side speaks version 3 of the fleet protocol and "
-                         "this program version 1; update this program"));
+    EXPECT_THAT(
+        Decode(greeting),
+        StatusIs(StatusCode::kUnimplemented,
+                 "the other side speaks version 3 of the fleet protocol and "
+                 "this program version 1; update this program"));
   }
   // In the form of version 1 the caller sees the number.
   Hello hello = std::get<Hello>(SampleMessages()[0]);
