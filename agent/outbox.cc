@@ -22,17 +22,21 @@ void CutTo(std::string& text, std::size_t limit) {
   }
 }
 
+void CutProperties(TestProperties& properties) {
+  if (properties.size() > kMaxProperties) {
+    properties.resize(kMaxProperties);
+  }
+  for (auto& [name, value] : properties) {
+    CutTo(name, kMaxPropertyText);
+    CutTo(value, kMaxPropertyText);
+  }
+}
+
 void CutTexts(TestResult& result) {
   CutTo(result.message, kMaxLineBytes);
   CutTo(result.details, kMaxDetailsBytes);
   CutTo(result.file, kMaxLineBytes);
-  if (result.properties.size() > kMaxProperties) {
-    result.properties.resize(kMaxProperties);
-  }
-  for (auto& [name, value] : result.properties) {
-    CutTo(name, kMaxPropertyText);
-    CutTo(value, kMaxPropertyText);
-  }
+  CutProperties(result.properties);
 }
 
 // An extra failure has no key that pieces of output could name, so its output
@@ -108,6 +112,8 @@ void Outbox::Add(ResultItem item) {
     CutTo(end->end.message, kMaxLineBytes);
   } else if (auto* note = std::get_if<NoteItem>(&item)) {
     CutTo(note->text, kMaxLineBytes);
+  } else if (auto* late = std::get_if<PropertiesItem>(&item)) {
+    CutProperties(late->properties);
   }
   const auto wire_bytes = [&] {
     return added.long_output ? EncodedBound(ResultItem(

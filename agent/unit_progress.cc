@@ -135,6 +135,25 @@ absl::Status UnitProgress::CheckUnitFinished(
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<std::size_t>> UnitProgress::OnProperties(
+    const WorkerProperties& message) const {
+  // Without a test, the first stands for the request alone.
+  const absl::StatusOr<std::size_t> index =
+      Find(message.request, message.test.value_or(0));
+  if (!index.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("told properties of ", index.status().message()));
+  }
+  if (!message.test.has_value()) {
+    return std::nullopt;
+  }
+  if (!is_settled_[*index]) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "told late properties of ", Quoted(*index), ", which has no result"));
+  }
+  return *index;
+}
+
 void UnitProgress::Settle(std::size_t index) {
   PACELINE_CHECK(!is_settled_[index]);
   is_settled_[index] = true;

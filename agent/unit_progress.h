@@ -72,6 +72,9 @@ class UnitProgress {
   // Returns the index in the lease's tests.
   absl::StatusOr<std::size_t> OnFinished(const WorkerTestFinished& message);
   absl::Status CheckUnitFinished(const WorkerUnitFinished& message) const;
+  // Of a test that has finished, which it returns, or of none.
+  absl::StatusOr<std::optional<std::size_t>> OnProperties(
+      const WorkerProperties& message) const;
 
   // The lease's test that a worker means by `position` of `request`.
   absl::StatusOr<std::size_t> Find(std::uint64_t request,

@@ -9,6 +9,13 @@
 #include "common/base/log.h"
 
 namespace paceline {
+namespace {
+
+// Failures outside of tests that one unit may have; a run with so many is not
+// green, whatever the others are.
+constexpr std::uint32_t kMaxExtras = 4096;
+
+}  // namespace
 
 WorkerPool::WorkerPool(WorkerPoolParameters parameters,
                        const WorkerLimits& limits, PoolEffects& effects)
@@ -242,6 +249,7 @@ WorkerPool::Worker& WorkerPool::SpawnWorker(
 }
 
 void WorkerPool::SendUnit(Instant now, Worker& worker, Unit& unit) {
+  unit.extras_before = unit.extras;
   effects_.Send(worker.id, unit.progress.NextRequest(++worker.last_request,
                                                      unit.temp_dir));
   ExpectTest(now, unit);
@@ -343,6 +351,16 @@ void WorkerPool::EmitAttempt(const Unit& unit, WorkerId worker,
 }
 
 void WorkerPool::EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra) {
+  if (unit.extras == kMaxExtras) {
+    return;
+  }
+  if (unit.extras + 1 == kMaxExtras) {
+    extra.result.message = absl::StrCat(
+        "more than ", kMaxExtras,
+        " failures outside of tests in one unit; the others are not told. The "
+        "last one that is: ",
+        extra.result.message);
+  }
   ExtraItem item;
   item.run = unit.progress.lease().run;
   item.token = unit.progress.lease().token;
@@ -350,6 +368,23 @@ void WorkerPool::EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra) {
   item.worker = Value(worker);
   item.extra = std::move(extra);
   CutOutput(parameters_.output_limit, item.extra.result.output);
+  effects_.Emit(PoolResult{std::move(item)});
+}
+
+void WorkerPool::EmitProperties(const Unit& unit,
+                                std::optional<std::size_t> index,
+                                WorkerProperties message) {
+  const Lease& lease = unit.progress.lease();
+  PropertiesItem item;
+  item.run = lease.run;
+  item.token = lease.token;
+  if (index.has_value()) {
+    item.test = lease.tests[*index].test;
+    item.attempt = lease.tests[*index].attempt;
+  } else {
+    item.scope = std::move(message.scope);
+  }
+  item.properties = std::move(message.properties);
   effects_.Emit(PoolResult{std::move(item)});
 }
 

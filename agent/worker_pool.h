@@ -190,6 +190,8 @@ class WorkerPool {
     // When silence between tests becomes a fault.
     std::optional<Instant> quiet_until;
     std::uint32_t extras = 0;
+    // Of them, what earlier workers told.
+    std::uint32_t extras_before = 0;
     // The test that ran when we ended its worker in order to end the unit.
     std::optional<TestIndex> interrupted;
     UnitEnd end;
@@ -233,6 +235,8 @@ class WorkerPool {
   void OnTestFinished(Instant now, Worker& worker, WorkerTestFinished message);
   void OnUnitFinished(Instant now, Worker& worker, WorkerUnitFinished message);
   void OnKept(Instant now, Worker& worker, const WorkerProcessesKept& message);
+  void OnExtra(Instant now, Worker& worker, WorkerExtra message);
+  void OnProperties(Instant now, Worker& worker, WorkerProperties message);
   // The same from a worker that is being ended.
   void OnLastWords(Instant now, Worker& worker, FromWorker message);
   void OnLastResult(Instant now, Worker& worker, Unit& unit,
@@ -277,6 +281,8 @@ class WorkerPool {
   void EmitAttempt(const Unit& unit, WorkerId worker, std::size_t index,
                    TestResult result);
   void EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra);
+  void EmitProperties(const Unit& unit, std::optional<std::size_t> index,
+                      WorkerProperties message);
   void EmitNote(const RunId& run, std::string text);
   void TellIfEmpty();
 

@@ -37,6 +37,10 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
     OnTestFinished(now, *worker, std::move(*finished));
   } else if (auto* kept = std::get_if<WorkerProcessesKept>(&message)) {
     OnKept(now, *worker, *kept);
+  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
+    OnExtra(now, *worker, std::move(*extra));
+  } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
+    OnProperties(now, *worker, std::move(*late));
   } else if (auto* end = std::get_if<WorkerUnitFinished>(&message)) {
     OnUnitFinished(now, *worker, std::move(*end));
   } else {
@@ -214,12 +218,33 @@ void WorkerPool::OnKept(Instant now, Worker& worker,
   }
 }
 
+void WorkerPool::OnExtra(Instant now, Worker& worker, WorkerExtra message) {
+  Unit& unit = *UnitOf(worker);
+  if (message.request != unit.progress.request()) {
+    Violation(now, worker, "told a failure of a unit that it does not run");
+    return;
+  }
+  EmitExtra(unit, worker.id, std::move(message.extra));
+}
+
+void WorkerPool::OnProperties(Instant now, Worker& worker,
+                              WorkerProperties message) {
+  Unit& unit = *UnitOf(worker);
+  const absl::StatusOr<std::optional<std::size_t>> index =
+      unit.progress.OnProperties(message);
+  if (!index.ok()) {
+    Violation(now, worker, index.status().message());
+    return;
+  }
+  EmitProperties(unit, *index, std::move(message));
+}
+
 void WorkerPool::TakeEnd(Unit& unit, WorkerId worker,
                          WorkerUnitFinished& message) {
   for (ExtraResult& extra : message.extras) {
     EmitExtra(unit, worker, std::move(extra));
   }
-  if (!IsGood(message.finalize) && message.extras.empty()) {
+  if (!IsGood(message.finalize) && unit.extras == unit.extras_before) {
     // A failing tear-down fails something that people see.
     ExtraResult extra;
     extra.name = absl::StrCat(unit.suite->name, ": tear-down");
@@ -284,6 +309,14 @@ void WorkerPool::OnLastWords(Instant now, Worker& worker, FromWorker message) {
     if (unit->progress.CheckUnitFinished(*end).ok() && !worker.unit_done) {
       worker.unit_done = true;
       TakeEnd(*unit, worker.id, *end);
+    }
+  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
+    if (extra->request == unit->progress.request()) {
+      EmitExtra(*unit, worker.id, std::move(extra->extra));
+    }
+  } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
+    if (const auto index = unit->progress.OnProperties(*late); index.ok()) {
+      EmitProperties(*unit, *index, std::move(*late));
     }
   }
 }

@@ -42,6 +42,14 @@ Json HealthJson(const WorkerHealth& health) {
   return json;
 }
 
+Json PropertiesJson(const TestProperties& properties) {
+  Json json = Json::array();
+  for (const auto& [name, value] : properties) {
+    json.push_back({{"name", name}, {"value", value}});
+  }
+  return json;
+}
+
 void AddResult(const TestResult& result, Json& event) {
   event["outcome"] = Text(ToString(result.outcome));
   event["duration"] = ToSeconds(result.duration);
@@ -77,11 +85,7 @@ void AddResult(const TestResult& result, Json& event) {
     event["health"] = HealthJson(*result.health);
   }
   if (!result.properties.empty()) {
-    Json properties = Json::array();
-    for (const auto& [name, value] : result.properties) {
-      properties.push_back({{"name", name}, {"value", value}});
-    }
-    event["properties"] = std::move(properties);
+    event["properties"] = PropertiesJson(result.properties);
   }
 }
 
@@ -150,6 +154,29 @@ void JsonWriter::OnAttempt(Instant now, const TestRef& test,
     event["worker"] = attempt.worker;
   }
   AddResult(attempt.result, event);
+  Write(now, Line(event));
+}
+
+void JsonWriter::OnTestProperties(Instant now, const TestRef& test,
+                                  std::uint32_t attempt,
+                                  const TestProperties& properties) {
+  Json event = NewEvent(start_, now, "properties");
+  event["suite"] = Text(test.suite);
+  event["test"] = Text(test.name);
+  event["attempt"] = attempt;
+  event["properties"] = PropertiesJson(properties);
+  Write(now, Line(event));
+}
+
+void JsonWriter::OnScopeProperties(Instant now, absl::string_view suite,
+                                   absl::string_view scope,
+                                   const TestProperties& properties) {
+  Json event = NewEvent(start_, now, "properties");
+  event["suite"] = Text(suite);
+  if (!scope.empty()) {
+    event["scope"] = Text(scope);
+  }
+  event["properties"] = PropertiesJson(properties);
   Write(now, Line(event));
 }
 

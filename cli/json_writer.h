@@ -24,6 +24,11 @@ class JsonWriter final : public RunObserver {
   void OnDiscoveryError(Instant now, const DiscoveryError& error) override;
   void OnAttempt(Instant now, const TestRef& test,
                  const AttemptEvent& attempt) override;
+  void OnTestProperties(Instant now, const TestRef& test, std::uint32_t attempt,
+                        const TestProperties& properties) override;
+  void OnScopeProperties(Instant now, absl::string_view suite,
+                         absl::string_view scope,
+                         const TestProperties& properties) override;
   void OnRecycled(Instant now, absl::string_view suite,
                   const RecycledEvent& event) override;
   void OnNote(Instant now, absl::string_view text) override;

@@ -91,59 +91,61 @@ std::string EarlierProblem(const TestRef& test, const TestResult& result) {
       "</rerunFailure>\n");
 }
 
-// The schema has no place for a test's properties. Readers that know of them
-// (Jenkins' and TestRail's among them) take such lines out of its output.
+constexpr absl::string_view kPropertiesEnd = "</properties>\n";
+// Of what suites and scopes recorded, so that memory is bounded.
+constexpr std::size_t kMaxScopeProperties = std::size_t{1} << 20;
+
 void AppendProperty(absl::string_view name, absl::string_view value,
-                    std::string& lines) {
-  absl::StrAppend(&lines, "[[PROPERTY|",
-                  absl::StrReplaceAll(name, {{"=", "_"}, {"\n", " "}}), "=",
-                  absl::StrReplaceAll(value, {{"\n", " "}}), "]]\n");
+                    std::string& xml) {
+  absl::StrAppend(&xml, "<property", Attribute("name", name),
+                  Attribute("value", value), "/>\n");
 }
 
+// The one thing that Surefire's schema does not have: other writers of such
+// files (GoogleTest, pytest) put them here, and readers look for them here.
 std::string Properties(const TestRef& test, const AttemptEvent& attempt) {
-  std::string lines;
-  AppendProperty("paceline.suite", test.suite, lines);
-  AppendProperty("paceline.verdict", ToString(*attempt.verdict), lines);
+  std::string xml = "<properties>\n";
+  AppendProperty("paceline.suite", test.suite, xml);
+  AppendProperty("paceline.verdict", ToString(*attempt.verdict), xml);
   if (!test.file.empty()) {
-    AppendProperty("paceline.file", test.file, lines);
-    AppendProperty("paceline.line", absl::StrCat(test.line), lines);
+    AppendProperty("paceline.file", test.file, xml);
+    AppendProperty("paceline.line", absl::StrCat(test.line), xml);
   }
   if (attempt.attempt > 1) {
-    AppendProperty("paceline.attempt", absl::StrCat(attempt.attempt), lines);
+    AppendProperty("paceline.attempt", absl::StrCat(attempt.attempt), xml);
   }
   if (!attempt.rerun.empty()) {
-    AppendProperty("paceline.rerun", attempt.rerun, lines);
+    AppendProperty("paceline.rerun", attempt.rerun, xml);
   }
   if (!attempt.agent.empty()) {
-    AppendProperty("paceline.agent", attempt.agent, lines);
-    AppendProperty("paceline.host", attempt.host, lines);
-    AppendProperty("paceline.worker", absl::StrCat(attempt.worker), lines);
+    AppendProperty("paceline.agent", attempt.agent, xml);
+    AppendProperty("paceline.host", attempt.host, xml);
+    AppendProperty("paceline.worker", absl::StrCat(attempt.worker), xml);
   }
   if (attempt.result.leaked) {
-    AppendProperty("paceline.leaked", "true", lines);
+    AppendProperty("paceline.leaked", "true", xml);
   }
   if (attempt.result.health.has_value()) {
     const WorkerHealth& health = *attempt.result.health;
     if (health.rss_bytes.has_value()) {
       AppendProperty("paceline.rss_bytes", absl::StrCat(*health.rss_bytes),
-                     lines);
+                     xml);
     }
     if (health.peak_rss_bytes.has_value()) {
       AppendProperty("paceline.peak_rss_bytes",
-                     absl::StrCat(*health.peak_rss_bytes), lines);
+                     absl::StrCat(*health.peak_rss_bytes), xml);
     }
     if (health.open_fds.has_value()) {
-      AppendProperty("paceline.open_fds", absl::StrCat(*health.open_fds),
-                     lines);
+      AppendProperty("paceline.open_fds", absl::StrCat(*health.open_fds), xml);
     }
     if (health.threads.has_value()) {
-      AppendProperty("paceline.threads", absl::StrCat(*health.threads), lines);
+      AppendProperty("paceline.threads", absl::StrCat(*health.threads), xml);
     }
   }
   for (const auto& [name, value] : attempt.result.properties) {
-    AppendProperty(name, value, lines);
+    AppendProperty(name, value, xml);
   }
-  return lines;
+  return absl::StrCat(xml, kPropertiesEnd);
 }
 
 std::string Timestamp(std::int64_t unix_ns) {
@@ -206,7 +208,10 @@ void JunitWriter::OnAttempt(Instant now, const TestRef& test,
   const auto [class_name, name] = ClassAndName(test);
   std::string xml = absl::StrCat(
       "<testcase", Attribute("name", name), Attribute("classname", class_name),
-      absl::StrFormat(" time=\"%.3f\"", ToSeconds(result.duration)), ">\n");
+      absl::StrFormat(" time=\"%.3f\"", ToSeconds(result.duration)), ">\n",
+      Properties(test, attempt));
+  places_[test.index] = {size() + xml.size() - kPropertiesEnd.size(),
+                         attempt.attempt};
   const Kind kind = KindOf(attempt, options_);
   const absl::string_view type =
       kind == Kind::kFailure && result.leaked && IsGood(result.outcome)
@@ -235,9 +240,52 @@ void JunitWriter::OnAttempt(Instant now, const TestRef& test,
     ++errors_;
     xml += Problem("error", type, test, result);
   }
-  absl::StrAppend(&xml, "<system-out>", XmlEscape(Properties(test, attempt)),
-                  OutputText(result.output), "</system-out>\n");
+  if (!result.output.empty()) {
+    absl::StrAppend(&xml, "<system-out>", OutputText(result.output),
+                    "</system-out>\n");
+  }
   Add(now, xml + "</testcase>\n");
+}
+
+void JunitWriter::OnTestProperties(Instant /*now*/, const TestRef& test,
+                                   std::uint32_t attempt,
+                                   const TestProperties& properties) {
+  const auto place = places_.find(test.index);
+  if (place == places_.end() || place->second.attempt != attempt) {
+    return;  // of an attempt that did not settle the test
+  }
+  std::string xml;
+  for (const auto& [name, value] : properties) {
+    AppendProperty(name, value, xml);
+  }
+  late_.Add(place->second.at, xml);
+}
+
+void JunitWriter::OnScopeProperties(Instant /*now*/, absl::string_view suite,
+                                    absl::string_view scope,
+                                    const TestProperties& properties) {
+  for (const auto& [key, value] : properties) {
+    std::string name = scope.empty()
+                           ? absl::StrCat(suite, ": ", key)
+                           : absl::StrCat(suite, ": ", scope, ": ", key);
+    const std::size_t bytes = name.size() + value.size();
+    if (scope_properties_bytes_ + bytes > kMaxScopeProperties) {
+      return;
+    }
+    scope_properties_bytes_ += bytes;
+    scope_properties_[std::move(name)] = value;
+  }
+}
+
+std::string JunitWriter::ScopeProperties() const {
+  if (scope_properties_.empty()) {
+    return "";
+  }
+  std::string xml = "<properties>\n";
+  for (const auto& [name, value] : scope_properties_) {
+    AppendProperty(name, value, xml);
+  }
+  return absl::StrCat(xml, kPropertiesEnd);
 }
 
 void JunitWriter::Add(Instant now, std::string testcase) {
@@ -274,13 +322,25 @@ void JunitWriter::OnEnded(Instant now, const RunEnd& end) {
                                end.failure.empty() ? "" : ": ", end.failure)),
                  " type=\"not_run\"></error>\n</testcase>\n"));
   }
+  const std::string head = Head(now);
   if (file_->seekable()) {
     Flush(now);
+    if (!late_.empty() || !scope_properties_.empty()) {
+      file_->PutIn(head.size(), ScopeProperties(), late_);
+    }
     return;
   }
   // Where nothing can be written over, the counts come first and so all of it
   // comes last.
-  file_->Append(absl::StrCat(Head(now), pending_, kEnd));
+  file_->Append(absl::StrCat(head, ScopeProperties()));
+  std::size_t at = 0;
+  file_->Keep(late_.ForEach([&](std::uint64_t before, absl::string_view text) {
+    file_->Append(absl::string_view(pending_).substr(at, before - at));
+    file_->Append(text);
+    at = before;
+    return file_->status();
+  }));
+  file_->Append(absl::StrCat(absl::string_view(pending_).substr(at), kEnd));
   pending_.clear();
 }
 

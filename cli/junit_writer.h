@@ -4,6 +4,9 @@
 // The file is whole XML at any moment but within a write: each write ends it
 // anew, and the next one goes over that end. A run that is killed leaves a
 // valid file with all it had told.
+//
+// Properties that come after their test was written, as GoogleTest's do, are
+// put in at the run's end, all in one step.
 
 #ifndef PACELINE_CLI_JUNIT_WRITER_H_
 #define PACELINE_CLI_JUNIT_WRITER_H_
@@ -15,6 +18,7 @@
 
 #include "absl/container/btree_map.h"
 #include "cli/attempt_text.h"
+#include "cli/late_texts.h"
 #include "cli/report_file.h"
 #include "cli/run_observer.h"
 
@@ -36,6 +40,11 @@ class JunitWriter final : public RunObserver {
   void OnDiscoveryError(Instant now, const DiscoveryError& error) override;
   void OnAttempt(Instant now, const TestRef& test,
                  const AttemptEvent& attempt) override;
+  void OnTestProperties(Instant now, const TestRef& test, std::uint32_t attempt,
+                        const TestProperties& properties) override;
+  void OnScopeProperties(Instant now, absl::string_view suite,
+                         absl::string_view scope,
+                         const TestProperties& properties) override;
   void OnEnded(Instant now, const RunEnd& end) override;
   void OnTick(Instant now) override;
   std::optional<Instant> next_deadline() const override;
@@ -43,7 +52,16 @@ class JunitWriter final : public RunObserver {
   const absl::Status& status() const { return file_->status(); }
 
  private:
+  // Where more properties of a test go.
+  struct Place {
+    std::uint64_t at = 0;
+    std::uint32_t attempt = 0;
+  };
+
+  // How much there is before what is added next.
+  std::uint64_t size() const { return written_ + pending_.size(); }
   void Add(Instant now, std::string testcase);
+  std::string ScopeProperties() const;
   void Flush(Instant now);
   std::string Head(Instant now) const;
 
@@ -53,6 +71,12 @@ class JunitWriter final : public RunObserver {
 
   // Attempts of tests that have no verdict yet, as elements.
   absl::btree_map<TestIndex, std::string> earlier_;
+  // Of tests that have a verdict.
+  absl::btree_map<TestIndex, Place> places_;
+  LateTexts late_;
+  // Of scopes and suites. The last value counts, as in GoogleTest.
+  absl::btree_map<std::string, std::string> scope_properties_;
+  std::size_t scope_properties_bytes_ = 0;
   std::uint64_t tests_ = 0;
   std::uint64_t failures_ = 0;
   std::uint64_t errors_ = 0;

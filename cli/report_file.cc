@@ -1,14 +1,18 @@
 #include "cli/report_file.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 
 namespace paceline {
 namespace {
@@ -32,7 +36,11 @@ ReportFile::ReportFile(Fd fd, std::string path)
 
 absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Create(
     const std::string& path) {
-  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  // Read too: what comes late is put between what is there.
+  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!fd.valid() && (errno == EACCES || errno == EINVAL || errno == EPERM)) {
+    fd = Fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  }
   if (!fd.valid()) {
     return WriteError(path, errno);
   }
@@ -57,6 +65,102 @@ void ReportFile::Append(absl::string_view bytes) {
     } else if (errno != EINTR) {
       status_ = WriteError(path_, errno);
     }
+  }
+}
+
+void ReportFile::PutIn(std::uint64_t at, absl::string_view first,
+                       LateTexts& late) {
+  if (!status_.ok()) {
+    return;
+  }
+  // Beside the file that it is, whatever the name is a link to.
+  std::string target(PATH_MAX, '\0');
+  const ssize_t length =
+      readlink(absl::StrCat("/proc/self/fd/", fd_.get()).c_str(), target.data(),
+               target.size());
+  target.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  std::string name = absl::StrCat(target, ".XXXXXX");
+  Fd fd(target.empty() ? -1 : mkostemp(name.data(), O_CLOEXEC));
+  const bool beside = fd.valid();
+  if (!beside) {
+    name = "/tmp/paceline-report-XXXXXX";
+    fd = Fd(mkostemp(name.data(), O_CLOEXEC));
+  }
+  if (!fd.valid()) {
+    status_ = WriteError(path_, errno);
+    return;
+  }
+  struct stat info {};
+  const bool same_mode = fstat(fd_.get(), &info) == 0 &&
+                         fchmod(fd.get(), info.st_mode & 07777) == 0;
+  ReportFile copy(std::move(fd), path_);
+  status_ = Merge(at, first, late, copy);
+  if (status_.ok() && !(beside && same_mode && info.st_nlink == 1 &&
+                        rename(name.c_str(), target.c_str()) == 0)) {
+    CopyBack(copy);
+    unlink(name.c_str());
+  } else if (!status_.ok()) {
+    unlink(name.c_str());
+  }
+}
+
+absl::Status ReportFile::Merge(std::uint64_t at, absl::string_view first,
+                               LateTexts& late, ReportFile& copy) const {
+  std::uint64_t done = 0;
+  const auto copy_to = [&](std::uint64_t end) -> absl::Status {
+    std::string buffer(std::size_t{256} * 1024, '\0');
+    while (done < end) {
+      const ssize_t size =
+          pread(fd_.get(), buffer.data(),
+                std::min<std::uint64_t>(buffer.size(), end - done),
+                static_cast<off_t>(done));
+      if (size < 0 && errno == EINTR) {
+        continue;
+      }
+      if (size <= 0) {
+        return WriteError(path_, size == 0 ? EIO : errno);
+      }
+      copy.Append(
+          absl::string_view(buffer).substr(0, static_cast<std::size_t>(size)));
+      PACELINE_RETURN_IF_ERROR(copy.status());
+      done += static_cast<std::uint64_t>(size);
+    }
+    return absl::OkStatus();
+  };
+  PACELINE_RETURN_IF_ERROR(copy_to(at));
+  copy.Append(first);
+  PACELINE_RETURN_IF_ERROR(
+      late.ForEach([&](std::uint64_t before, absl::string_view text) {
+        PACELINE_RETURN_IF_ERROR(copy_to(before));
+        copy.Append(text);
+        return copy.status();
+      }));
+  struct stat info {};
+  if (fstat(fd_.get(), &info) != 0) {
+    return WriteError(path_, errno);
+  }
+  PACELINE_RETURN_IF_ERROR(copy_to(static_cast<std::uint64_t>(info.st_size)));
+  return copy.status();
+}
+
+void ReportFile::CopyBack(const ReportFile& copy) {
+  std::string buffer(std::size_t{256} * 1024, '\0');
+  std::uint64_t done = 0;
+  while (status_.ok()) {
+    const ssize_t size = pread(copy.fd_.get(), buffer.data(), buffer.size(),
+                               static_cast<off_t>(done));
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      status_ = WriteError(path_, errno);
+    }
+    if (size <= 0) {
+      return;
+    }
+    WriteAt(done, absl::string_view(buffer).substr(
+                      0, static_cast<std::size_t>(size)));
+    done += static_cast<std::uint64_t>(size);
   }
 }
 

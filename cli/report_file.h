@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cli/late_texts.h"
 #include "common/base/fd.h"
 
 namespace paceline {
@@ -33,10 +35,23 @@ class ReportFile {
   // is to have been its end before. The error stays.
   void CutOff(std::uint64_t offset, absl::string_view bytes);
 
+  // Makes the file anew, with `first` before the byte `at` and each of `late`
+  // before its own: in one step, so that it is whole at every moment, unless
+  // the file cannot be replaced where it is.
+  void PutIn(std::uint64_t at, absl::string_view first, LateTexts& late);
+
+  // Keeps an error of what was to be written.
+  void Keep(absl::Status status) { status_.Update(std::move(status)); }
   const absl::Status& status() const { return status_; }
 
  private:
   ReportFile(Fd fd, std::string path);
+
+  // The same file, with more in it, as `copy`.
+  absl::Status Merge(std::uint64_t at, absl::string_view first, LateTexts& late,
+                     ReportFile& copy) const;
+  // All of `copy` over this file, where it cannot take its place.
+  void CopyBack(const ReportFile& copy);
 
   Fd fd_;
   std::string path_;

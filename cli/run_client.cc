@@ -317,6 +317,18 @@ void RunClient::Apply(Instant now, NoteEvent& event) {
   observer_.OnNote(now, event.text);
 }
 
+void RunClient::Apply(Instant now, PropertiesEvent& event) {
+  if (event.test.has_value()) {
+    if (tests_.contains(*event.test)) {
+      observer_.OnTestProperties(now, tests_.Get(*event.test), event.attempt,
+                                 event.properties);
+    }
+  } else if (tests_.contains(event.suite)) {
+    observer_.OnScopeProperties(now, tests_.SuiteName(event.suite), event.scope,
+                                event.properties);
+  }
+}
+
 void RunClient::Apply(Instant now, RunEndedEvent& event) {
   end_.green = event.green;
   if (event.green && submission_.complete()) {

@@ -133,6 +133,7 @@ class RunClient {
   void Apply(Instant now, RecycledEvent& event);
   void Apply(Instant now, NoteEvent& event);
   void Apply(Instant now, RunEndedEvent& event);
+  void Apply(Instant now, PropertiesEvent& event);
 
   // Counts a verdict; false if the test had one.
   bool Settle(TestIndex test);

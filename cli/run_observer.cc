@@ -24,6 +24,22 @@ void ObserverList::OnAttempt(Instant now, const TestRef& test,
   }
 }
 
+void ObserverList::OnTestProperties(Instant now, const TestRef& test,
+                                    std::uint32_t attempt,
+                                    const TestProperties& properties) {
+  for (RunObserver* observer : observers_) {
+    observer->OnTestProperties(now, test, attempt, properties);
+  }
+}
+
+void ObserverList::OnScopeProperties(Instant now, absl::string_view suite,
+                                     absl::string_view scope,
+                                     const TestProperties& properties) {
+  for (RunObserver* observer : observers_) {
+    observer->OnScopeProperties(now, suite, scope, properties);
+  }
+}
+
 void ObserverList::OnRecycled(Instant now, absl::string_view suite,
                               const RecycledEvent& event) {
   for (RunObserver* observer : observers_) {

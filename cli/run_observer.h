@@ -61,6 +61,15 @@ class RunObserver {
   // settled the test, which happens once a test.
   virtual void OnAttempt(Instant /*now*/, const TestRef& /*test*/,
                          const AttemptEvent& /*attempt*/) {}
+  // What a test recorded, where that came to be known after its attempt.
+  virtual void OnTestProperties(Instant /*now*/, const TestRef& /*test*/,
+                                std::uint32_t /*attempt*/,
+                                const TestProperties& /*properties*/) {}
+  // What was recorded for a scope, or for the suite where `scope` is empty;
+  // once a process of the suite.
+  virtual void OnScopeProperties(Instant /*now*/, absl::string_view /*suite*/,
+                                 absl::string_view /*scope*/,
+                                 const TestProperties& /*properties*/) {}
   virtual void OnRecycled(Instant /*now*/, absl::string_view /*suite*/,
                           const RecycledEvent& /*event*/) {}
   // Something that people should read, from the coordinator, an agent or us.
@@ -84,6 +93,11 @@ class ObserverList final : public RunObserver {
   void OnDiscoveryError(Instant now, const DiscoveryError& error) override;
   void OnAttempt(Instant now, const TestRef& test,
                  const AttemptEvent& attempt) override;
+  void OnTestProperties(Instant now, const TestRef& test, std::uint32_t attempt,
+                        const TestProperties& properties) override;
+  void OnScopeProperties(Instant now, absl::string_view suite,
+                         absl::string_view scope,
+                         const TestProperties& properties) override;
   void OnRecycled(Instant now, absl::string_view suite,
                   const RecycledEvent& event) override;
   void OnNote(Instant now, absl::string_view text) override;

@@ -138,6 +138,8 @@ void Coordinator::Impl::Apply(Instant now, AgentRecord& agent, ResultItem& item,
     run.OnAttempt(*lease, std::move(*attempt), record);
   } else if (auto* extra = std::get_if<ExtraItem>(&item)) {
     run.OnExtra(*lease, std::move(*extra), record);
+  } else if (auto* late = std::get_if<PropertiesItem>(&item)) {
+    run.OnProperties(*lease, std::move(*late), record);
   } else {
     run.OnUnitEnd(*lease, std::get<UnitEndItem>(item), kept.draining, record);
     ForgetLease(*lease);

@@ -305,6 +305,24 @@ void Run::OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record) {
   TellExtra(lease, std::move(item.extra), item.worker, record);
 }
 
+void Run::OnProperties(LeaseState& lease, PropertiesItem item,
+                       std::uint64_t record) {
+  PropertiesEvent event;
+  event.suite = lease.suite;
+  if (item.test.has_value()) {
+    const LeasedAttempt* const attempt = lease.Find(*item.test);
+    if (attempt == nullptr || !attempt->done ||
+        attempt->attempt != item.attempt) {
+      return;
+    }
+    event.test = item.test;
+    event.attempt = item.attempt;
+  }
+  event.scope = std::move(item.scope);
+  event.properties = std::move(item.properties);
+  Tell(std::move(event), record);
+}
+
 void Run::TellExtra(const LeaseState& lease, ExtraResult extra,
                     std::uint32_t worker, std::uint64_t record) {
   HeldExtra held{lease.suite, std::move(extra), worker, lease.agent,

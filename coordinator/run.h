@@ -112,6 +112,8 @@ class Run {
   void OnOutput(LeaseState& lease, LeasedAttempt& attempt, Output output,
                 std::uint64_t record);
   void OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record);
+  void OnProperties(LeaseState& lease, PropertiesItem item,
+                    std::uint64_t record);
   // The unit is over; `drained`: its agent is about to leave.
   void OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
                  std::uint64_t record);

@@ -31,6 +31,9 @@ struct CapturedOutput {
                          const CapturedOutput&) = default;
 };
 
+// Names and values, in the order in which they were recorded.
+using TestProperties = std::vector<std::pair<std::string, std::string>>;
+
 // A longer report is dropped: half of one is of no use.
 inline constexpr std::size_t kMaxReportBytes = std::size_t{64} * 1024;
 
@@ -54,7 +57,7 @@ struct TestResult {
   CapturedOutput output;
   std::optional<WorkerHealth> health;
   // RecordProperty and the like, in order; they reach JUnit.
-  std::vector<std::pair<std::string, std::string>> properties;
+  TestProperties properties;
   // From the worker to whoever discovered the test, opaque to all between:
   // pytest's own reports. At most kMaxReportBytes.
   std::string report;

@@ -58,6 +58,15 @@ auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId), Item("text", m.text, kLine));
 }
 
+template <Like<PropertiesItem> M>
+auto WireFields(M& m) {
+  return Fields(Item("run", m.run, kRandomId),
+                Item("token", m.token, kLeaseToken),
+                Item("test", m.test, Maybe(kAny)),
+                Item("attempt", m.attempt, kAny), Item("scope", m.scope, kName),
+                Item("properties", m.properties, kProperties));
+}
+
 template <Like<SuiteDefinition> M>
 auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId), Item("suite", m.suite, kAny),

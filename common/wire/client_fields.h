@@ -49,6 +49,13 @@ auto WireFields(M& m) {
   return Fields(Item("text", m.text, kLine));
 }
 
+template <Like<PropertiesEvent> M>
+auto WireFields(M& m) {
+  return Fields(Item("suite", m.suite, kAny), Item("test", m.test, Maybe(kAny)),
+                Item("attempt", m.attempt, kAny), Item("scope", m.scope, kName),
+                Item("properties", m.properties, kProperties));
+}
+
 template <Like<RunEndedEvent> M>
 auto WireFields(M& m) {
   return Fields(Item("green", m.green, kFlag),

@@ -187,7 +187,22 @@ struct NoteItem {
   friend bool operator==(const NoteItem&, const NoteItem&) = default;
 };
 
-using ResultItem = std::variant<AttemptItem, ExtraItem, UnitEndItem, NoteItem>;
+// What was recorded for a test of the lease whose AttemptItem went before;
+// without a test, for `scope`, or for the suite where that is empty.
+struct PropertiesItem {
+  RunId run;
+  Token token;
+  std::optional<TestIndex> test;
+  std::uint32_t attempt = 0;  // of `test`
+  std::string scope;
+  TestProperties properties;
+
+  friend bool operator==(const PropertiesItem&,
+                         const PropertiesItem&) = default;
+};
+
+using ResultItem =
+    std::variant<AttemptItem, ExtraItem, UnitEndItem, NoteItem, PropertiesItem>;
 
 // Results from the agent's outbox, numbered `first`, first + 1, … within the
 // agent's instance. Kept by the agent until a ResultAck covers them, and sent
@@ -551,8 +566,22 @@ struct RunEndedEvent {
   friend bool operator==(const RunEndedEvent&, const RunEndedEvent&) = default;
 };
 
-using Event = std::variant<OutputEvent, AttemptEvent, ExtraTestEvent,
-                           RecycledEvent, NoteEvent, RunEndedEvent>;
+// Properties that came after their AttemptEvent, or are of no test: of a scope
+// or, without one, of the suite.
+struct PropertiesEvent {
+  SuiteIndex suite{};
+  std::optional<TestIndex> test;
+  std::uint32_t attempt = 0;  // of `test`
+  std::string scope;
+  TestProperties properties;
+
+  friend bool operator==(const PropertiesEvent&,
+                         const PropertiesEvent&) = default;
+};
+
+using Event =
+    std::variant<OutputEvent, AttemptEvent, ExtraTestEvent, RecycledEvent,
+                 NoteEvent, RunEndedEvent, PropertiesEvent>;
 
 // Events numbered `first`, first + 1, … of a run, from 1 without gaps.
 struct Events {

@@ -116,6 +116,8 @@ auto WireFields(M& m) {
                 Item("cut_bytes", m.cut_bytes, kAny));
 }
 
+inline constexpr auto kProperties = List(Pair(kLine, kDetails));
+
 template <Like<TestResult> M>
 auto WireFields(M& m) {
   return Fields(
@@ -126,7 +128,7 @@ auto WireFields(M& m) {
       Item("assertions", m.assertions, kAny), Item("leaked", m.leaked, kFlag),
       Item("output", m.output, kStruct),
       Item("health", m.health, Maybe(kStruct)),
-      Item("properties", m.properties, List(Pair(kLine, kDetails))),
+      Item("properties", m.properties, kProperties),
       Item("report", m.report, kReport));
 }
 

@@ -74,6 +74,7 @@ class UnitResult:
         self.names = names
         self.started: List[int] = []
         self.results: Dict[int, Message] = {}
+        self.extras: List[Message] = []
         self.end: Optional[Message] = None  # None: the worker died
 
     @property
@@ -82,10 +83,6 @@ class UnitResult:
             self.names[i]: result["outcome"]
             for i, result in sorted(self.results.items())
         }
-
-    @property
-    def extras(self) -> List[Message]:
-        return self.end.get("extras", []) if self.end else []
 
     def result(self, name: str) -> Message:
         for index, result in self.results.items():
@@ -156,6 +153,8 @@ class FakeWorker:
             elif kind == "test_finished":
                 assert message["test"] not in unit.results, message
                 unit.results[message["test"]] = message
+            elif kind == "extra":
+                unit.extras.append(message)
             elif kind == "unit_finished":
                 unit.end = message
                 return unit

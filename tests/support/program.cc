@@ -194,25 +194,6 @@ std::unique_ptr<Program> RunProgram(std::vector<std::string> argv,
   return program;
 }
 
-namespace {
-
-// Takes the lines [[PROPERTY|name=value]] off the front of a test's output.
-void TakeProperties(JunitTest& test) {
-  constexpr absl::string_view kBegin = "[[PROPERTY|";
-  while (absl::StartsWith(test.output, kBegin)) {
-    const std::size_t end = test.output.find("]]\n");
-    ASSERT_NE(end, std::string::npos) << test.output;
-    const std::string line =
-        test.output.substr(kBegin.size(), end - kBegin.size());
-    const std::size_t equals = line.find('=');
-    ASSERT_NE(equals, std::string::npos) << line;
-    test.properties[line.substr(0, equals)] = line.substr(equals + 1);
-    test.output.erase(0, end + 3);
-  }
-}
-
-}  // namespace
-
 std::map<std::string, std::string> ReadJunit(const std::string& path) {
   std::map<std::string, std::string> outcomes;
   pugi::xml_document document;
@@ -246,7 +227,11 @@ std::multimap<std::string, JunitTest> ReadJunitTests(const std::string& path) {
       }
     }
     test.output = node.child("system-out").text().get();
-    TakeProperties(test);
+    for (const pugi::xml_node property :
+         node.child("properties").children("property")) {
+      test.properties[property.attribute("name").value()] =
+          property.attribute("value").value();
+    }
     test.verdict = test.properties["paceline.verdict"];
     tests.emplace(JunitName(node), std::move(test));
   }

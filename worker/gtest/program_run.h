@@ -17,6 +17,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -158,6 +159,7 @@ class ProgramRun {
   void ApplyReport(const XmlCase& reported);
   void SettleUnended(const ProgramEnd& end);
   void ReleaseHeld(bool leaked);
+  void TellProperties(const ProgramEnd& end);
   AfterProgram OnNormalEnd(const ProgramEnd& end);
   AfterProgram OnDeath(const ProgramEnd& end);
   AfterProgram OnDeathWithoutStream(const ProgramEnd& end);
@@ -205,6 +207,8 @@ class ProgramRun {
   std::vector<Case> unended_;
   // By position in the unit.
   absl::btree_map<std::size_t, Held> held_;
+  // What cases recorded that have been told already.
+  std::vector<std::pair<std::size_t, TestProperties>> late_properties_;
   // The unit's last case, which waits for the program's end, but not longer
   // than this: the agent takes a held case for one that runs.
   std::optional<std::size_t> last_;

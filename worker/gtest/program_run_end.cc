@@ -49,6 +49,7 @@ AfterProgram ProgramRun::OnEnd(const ProgramEnd& end) {
   }
   SettleUnended(end);
   ReleaseHeld(end.leaked);
+  TellProperties(end);
   if (end.ended_by_us.has_value()) {
     return AfterProgram::kDone;
   }
@@ -105,6 +106,10 @@ void ProgramRun::ApplyReport(const XmlCase& reported) {
     }
   }
   const std::optional<std::size_t> test = ledger_.Find(reported.name);
+  if (test.has_value() && ledger_.settled(*test) && reported.began &&
+      !reported.properties.empty()) {
+    late_properties_.emplace_back(*test, reported.properties);
+  }
   if (!test.has_value() || ledger_.settled(*test)) {
     // Nothing that was told to pass may have failed.
     if (reported.failed && (test.has_value() ? IsGood(ledger_.outcome(*test))
@@ -212,6 +217,17 @@ void ProgramRun::ReleaseHeld(bool leaked) {
     Settle(test, std::move(held.result));
   }
   held_.clear();
+}
+
+void ProgramRun::TellProperties(const ProgramEnd& end) {
+  for (auto& [test, properties] : std::exchange(late_properties_, {})) {
+    ledger_.AddProperties(test, std::move(properties));
+  }
+  if (end.report.has_value()) {
+    for (const XmlProperties& of : end.report->properties) {
+      ledger_.AddScopeProperties(of.suite, of.properties);
+    }
+  }
 }
 
 AfterProgram ProgramRun::OnNormalEnd(const ProgramEnd& end) {

@@ -60,6 +60,18 @@ void UnitLedger::Settle(std::size_t test, TestResult result) {
   }
 }
 
+void UnitLedger::AddProperties(std::size_t test, TestProperties properties) {
+  PACELINE_CHECK(settled_[test]);
+  for (auto& [waiting, result] : waiting_) {
+    if (waiting == test) {
+      result.properties = std::move(properties);
+      return;
+    }
+  }
+  reporter_.LateProperties(static_cast<std::uint32_t>(test),
+                           std::move(properties));
+}
+
 void UnitLedger::ForgetAnnounced(const std::string& why) {
   if (announced_.has_value()) {
     TestResult result;

@@ -46,6 +46,11 @@ class UnitLedger {
   std::size_t left() const { return left_; }
 
   void Extra(ExtraResult extra) { reporter_.Extra(std::move(extra)); }
+  // What a settled test recorded, where that was not known before.
+  void AddProperties(std::size_t test, TestProperties properties);
+  void AddScopeProperties(std::string scope, TestProperties properties) {
+    reporter_.ScopeProperties(std::move(scope), std::move(properties));
+  }
 
  private:
   void Tell(std::size_t test, TestResult result);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <pugixml.hpp>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -19,6 +20,31 @@ constexpr absl::string_view kOutside = "NonTestSuiteFailure";
 constexpr absl::string_view kCaseAttributes[] = {
     "name",   "value_param", "type_param", "file",      "line",
     "status", "result",      "time",       "timestamp", "classname"};
+
+constexpr absl::string_view kSuiteAttributes[] = {
+    "name",   "tests", "failures",  "disabled",   "skipped",
+    "errors", "time",  "timestamp", "random_seed"};
+
+// What is recorded outside of cases becomes attributes.
+void ReadProperties(const pugi::xml_node& node, std::string suite,
+                    XmlReport& report) {
+  TestProperties properties;
+  for (const pugi::xml_attribute& attribute : node.attributes()) {
+    if (std::find(std::begin(kSuiteAttributes), std::end(kSuiteAttributes),
+                  absl::string_view(attribute.name())) ==
+        std::end(kSuiteAttributes)) {
+      properties.emplace_back(attribute.name(), attribute.value());
+    }
+  }
+  for (const pugi::xml_node& property :
+       node.child("properties").children("property")) {
+    properties.emplace_back(property.attribute("name").value(),
+                            property.attribute("value").value());
+  }
+  if (!properties.empty()) {
+    report.properties.push_back({std::move(suite), std::move(properties)});
+  }
+}
 
 void ReadParts(const pugi::xml_node& node, std::vector<XmlPart>& parts) {
   for (const pugi::xml_node& child : node.children()) {
@@ -90,8 +116,10 @@ absl::StatusOr<XmlReport> ParseXmlReport(absl::string_view xml) {
     return absl::InvalidArgumentError("no <testsuites> in it");
   }
   XmlReport report;
+  ReadProperties(root, "", report);
   for (const pugi::xml_node& suite : root.children("testsuite")) {
     const char* name = suite.attribute("name").value();
+    ReadProperties(suite, CleanName(name), report);
     for (const pugi::xml_node& test : suite.children("testcase")) {
       if (name == kOutside && *test.attribute("name").value() == '\0') {
         ReadParts(test, report.outside);

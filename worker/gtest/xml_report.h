@@ -9,12 +9,12 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
+#include "common/model/result.h"
 
 namespace paceline {
 
@@ -35,15 +35,25 @@ struct XmlCase {
   bool skipped = false;
   Duration elapsed{};
   std::vector<XmlPart> parts;
-  std::vector<std::pair<std::string, std::string>> properties;
+  TestProperties properties;
 
   friend bool operator==(const XmlCase&, const XmlCase&) = default;
+};
+
+// What was recorded outside of cases: by a suite's set-up or tear-down, or by
+// an environment (`suite` is empty then).
+struct XmlProperties {
+  std::string suite;
+  TestProperties properties;
+
+  friend bool operator==(const XmlProperties&, const XmlProperties&) = default;
 };
 
 struct XmlReport {
   std::vector<XmlCase> cases;
   // Failures outside of any suite: an environment's, or of main.
   std::vector<XmlPart> outside;
+  std::vector<XmlProperties> properties;
 };
 
 // Returns kInvalidArgument with where and why when `xml` is not whole.

@@ -31,7 +31,14 @@ void ForEachResult(FromWorker& message, const Change& change) {
     for (ExtraResult& extra : unit->extras) {
       change(extra.result);
     }
+  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
+    change(extra->extra.result);
   }
+}
+
+// Stands for properties that are too long to send.
+TestProperties CutMark(const TestProperties& properties) {
+  return {{"paceline.properties_cut", std::to_string(properties.size())}};
 }
 
 void ShortenOutput(TestResult& result) {
@@ -52,6 +59,9 @@ void AppendBoundedFrame(FromWorker message, std::string& frames) {
   if (Fits(message, frames)) {
     return;
   }
+  if (auto* late = std::get_if<WorkerProperties>(&message)) {
+    late->properties = CutMark(late->properties);
+  }
   ForEachResult(message, ShortenOutput);
   if (Fits(message, frames)) {
     return;
@@ -59,8 +69,7 @@ void AppendBoundedFrame(FromWorker message, std::string& frames) {
   ForEachResult(message, [](TestResult& result) {
     result.output = {};
     result.details = "(too long to report)";
-    result.properties = {
-        {"paceline.properties_cut", std::to_string(result.properties.size())}};
+    result.properties = CutMark(result.properties);
   });
   if (Fits(message, frames)) {
     return;

@@ -53,6 +53,8 @@ class WorkerLoop final : public UnitReporter {
   void TestRan(std::uint32_t test, TestResult result) override;
   void TestDeadline(std::uint32_t test, Duration timeout) override;
   void Extra(ExtraResult extra) override;
+  void LateProperties(std::uint32_t test, TestProperties properties) override;
+  void ScopeProperties(std::string scope, TestProperties properties) override;
   bool StopRequested() override;
   bool Terminating() const override;
   Duration term_grace() const override;
@@ -82,7 +84,6 @@ class WorkerLoop final : public UnitReporter {
   bool suite_open_ = false;
   const WorkerRunUnit* unit_ = nullptr;  // while it runs
   Duration term_grace_ = kTermGrace;
-  std::vector<ExtraResult> extras_;
   // Read since the last flush.
   mutable std::optional<WorkerHealth> batch_health_;
 };
@@ -186,7 +187,6 @@ std::optional<int> WorkerLoop::OnRunUnit(const WorkerRunUnit& unit) {
   finished.request = unit.request;
   finished.finalize = status.ok() ? Outcome::kPassed : Outcome::kError;
   finished.message = std::string(status.message());
-  finished.extras = std::exchange(extras_, {});
   finished.health = ReadOwnHealth();
   channel_->Queue(std::move(finished));
   Flush();
@@ -260,7 +260,21 @@ void WorkerLoop::Extra(ExtraResult extra) {
   if (!extra.result.health.has_value()) {
     extra.result.health = ReadOwnHealth();
   }
-  extras_.push_back(std::move(extra));
+  PACELINE_CHECK(unit_ != nullptr);
+  channel_->Queue(WorkerExtra{unit_->request, std::move(extra)});
+  Flush();
+}
+
+void WorkerLoop::LateProperties(std::uint32_t test, TestProperties properties) {
+  PACELINE_CHECK(unit_ != nullptr && test < unit_->tests.size());
+  channel_->Queue(
+      WorkerProperties{unit_->request, test, "", std::move(properties)});
+}
+
+void WorkerLoop::ScopeProperties(std::string scope, TestProperties properties) {
+  PACELINE_CHECK(unit_ != nullptr);
+  channel_->Queue(WorkerProperties{unit_->request, std::nullopt,
+                                   std::move(scope), std::move(properties)});
 }
 
 bool WorkerLoop::StopRequested() {

@@ -42,7 +42,15 @@ class UnitReporter {
     TestFinished(test, std::move(result));
   }
   virtual void TestDeadline(std::uint32_t test, Duration timeout) = 0;
+  // A failure that belongs to no test. Goes out at once, so that it is not
+  // lost with this process.
   virtual void Extra(ExtraResult extra) = 0;
+  // What was recorded for a test that has finished, and came to be known since.
+  virtual void LateProperties(std::uint32_t /*test*/,
+                              TestProperties /*properties*/) {}
+  // The same for a scope, or for the suite itself where `scope` is empty.
+  virtual void ScopeProperties(std::string /*scope*/,
+                               TestProperties /*properties*/) {}
   // Whether the agent asked to stop after the current test, or Terminating.
   // Looks at the socket without waiting.
   virtual bool StopRequested() = 0;

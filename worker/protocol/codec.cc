@@ -17,7 +17,7 @@ namespace {
 constexpr auto kFromWorkerTypes = std::to_array<absl::string_view>(
     {"hello", "suite_refused", "test_started", "test_deadline", "test_finished",
      "unit_finished", "processes_kept", "template_ready", "forked",
-     "fork_failed", "leaving"});
+     "fork_failed", "leaving", "extra", "properties"});
 static_assert(kFromWorkerTypes.size() == std::variant_size_v<FromWorker>);
 constexpr auto kToWorkerTypes = std::to_array<absl::string_view>(
     {"suite", "run_unit", "stop", "shutdown", "fork", "serve"});
@@ -29,8 +29,7 @@ constexpr std::size_t kMaxProperties = 256;
 constexpr std::size_t kMaxPropertiesBytes = 64 * 1024;
 constexpr std::size_t kCutMarkBytes = 64;
 
-void CutProperties(TestResult& result) {
-  auto& properties = result.properties;
+void CutProperties(TestProperties& properties) {
   std::size_t bytes = 0;
   std::size_t fitting = 0;  // with the mark behind them
   for (std::size_t i = 0; i < properties.size(); ++i) {
@@ -49,7 +48,7 @@ void CutProperties(TestResult& result) {
 }
 
 void CutResult(TestResult& result) {
-  CutProperties(result);
+  CutProperties(result.properties);
   if (result.report.size() > kMaxReportBytes) {
     result.report.clear();
   }
@@ -69,6 +68,10 @@ void CutParts(FromWorker& message) {
     if (leaving->report.size() > kMaxReportBytes) {
       leaving->report.clear();
     }
+  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
+    CutResult(extra->extra.result);
+  } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
+    CutProperties(late->properties);
   }
 }
 

@@ -108,6 +108,21 @@ auto WorkerKeys(M& m) {
               Optional("extras", m.extras, ArrayOf(kMap, kMaxEntries)));
 }
 
+template <Like<WorkerExtra> M>
+auto WorkerKeys(M& m) {
+  return std::tuple_cat(Keys(Required("request", m.request, kNumber)),
+                        WorkerKeys(m.extra));
+}
+
+template <Like<WorkerProperties> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Optional("test", m.test, kNumber),
+              Optional("scope", m.scope, kPath),
+              Required("properties", m.properties,
+                       ArrayOf(kProperty, 64 * kMaxEntries)));
+}
+
 template <Like<WorkerProcessesKept> M>
 auto WorkerKeys(M& m) {
   return Keys(Required("request", m.request, kNumber),

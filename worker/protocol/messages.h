@@ -149,11 +149,33 @@ struct WorkerLeaving {
   friend bool operator==(const WorkerLeaving&, const WorkerLeaving&) = default;
 };
 
+// A failure that belongs to no test, as soon as it is known: what is said only
+// in unit_finished is lost with a worker that does not come so far.
+struct WorkerExtra {
+  std::uint64_t request = 0;
+  ExtraResult extra;
+
+  friend bool operator==(const WorkerExtra&, const WorkerExtra&) = default;
+};
+
+// Properties that were not known when the test finished. Without a test: of
+// `scope`, or of the whole suite where that is empty too.
+struct WorkerProperties {
+  std::uint64_t request = 0;
+  std::optional<std::uint32_t> test;
+  std::string scope;
+  TestProperties properties;
+
+  friend bool operator==(const WorkerProperties&,
+                         const WorkerProperties&) = default;
+};
+
 using FromWorker =
     std::variant<WorkerHello, WorkerSuiteRefused, WorkerTestStarted,
                  WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished,
                  WorkerProcessesKept, WorkerTemplateReady, WorkerForked,
-                 WorkerForkFailed, WorkerLeaving>;
+                 WorkerForkFailed, WorkerLeaving, WorkerExtra,
+                 WorkerProperties>;
 
 // ---- agent → worker --------------------------------------------------------
 

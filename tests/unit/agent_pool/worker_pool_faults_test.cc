@@ -289,6 +289,63 @@ TEST_F(PoolFaultsTest, ADeadlineOfZeroDoesNotSwitchTheLimitOff) {
   EXPECT_THAT(effects_.described, ElementsAre(worker(1)));
 }
 
+// Suite A's tear-down failed, A's cases are told, and the worker dies in B:
+// nobody runs A again.
+TEST_F(PoolFaultsTest, AFailureOutsideOfTestsIsToldBeforeItsUnitEnds) {
+  Finished(worker(1), 0);
+  ExtraResult extra;
+  extra.name = "suite0: tear-down of A";
+  extra.result.outcome = Outcome::kError;
+  Say(worker(1), WorkerExtra{Request(worker(1)), extra});
+  const auto extras = effects_.Items<ExtraItem>();
+  ASSERT_THAT(extras, SizeIs(1));
+  EXPECT_EQ(extras[0].token, (Token{1, 1}));
+  EXPECT_EQ(extras[0].extra, extra);
+  Exited(worker(1), SIGKILL);
+  Hello(worker(2));
+  extra.name = "suite0: tear-down of B";
+  Say(worker(2), WorkerExtra{Request(worker(2)), extra});
+  Run(worker(2), 0);
+  Run(worker(2), 1);
+  // That it failed was told already, and needs no other name.
+  UnitFinished(worker(2), {}, Outcome::kError);
+  std::vector<std::uint32_t> numbers;
+  for (const ExtraItem& item : effects_.Items<ExtraItem>()) {
+    numbers.push_back(item.number);
+  }
+  // The second is of the worker that died between two tests.
+  EXPECT_THAT(numbers, ElementsAre(0, 1, 2));
+}
+
+TEST_F(PoolFaultsTest, FailuresOutsideOfTestsHaveABound) {
+  for (int i = 0; i < 5000; ++i) {
+    Say(worker(1), WorkerExtra{Request(worker(1)), {"extra", {}}});
+  }
+  const auto extras = effects_.Items<ExtraItem>();
+  ASSERT_THAT(extras, SizeIs(4096));
+  EXPECT_THAT(extras.back().extra.result.message, HasSubstr("more than 4096"));
+}
+
+TEST_F(PoolFaultsTest, PropertiesMayComeAfterTheirTest) {
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  const TestProperties properties = {{"key", "value"}};
+  Say(worker(1), WorkerProperties{Request(worker(1)), 1, "", properties});
+  Say(worker(1),
+      WorkerProperties{Request(worker(1)), std::nullopt, "A", properties});
+  const auto items = effects_.Items<PropertiesItem>();
+  ASSERT_THAT(items, SizeIs(2));
+  EXPECT_EQ(items[0].test, TestIndex{1});
+  EXPECT_EQ(items[0].attempt, Attempts()[1].attempt);
+  EXPECT_EQ(items[0].properties, properties);
+  EXPECT_EQ(items[1].test, std::nullopt);
+  EXPECT_EQ(items[1].scope, "A");
+  // A test without a result has none that could be late.
+  Say(worker(1), WorkerProperties{Request(worker(1)), 2, "", properties});
+  EXPECT_THAT(effects_.Items<PropertiesItem>(), SizeIs(2));
+  EXPECT_FALSE(effects_.signals.empty());
+}
+
 TEST_F(PoolFaultsTest, WhatIsKeptEndsWithItsRun) {
   Say(worker(1), WorkerProcessesKept{Request(worker(1)), {77}});
   EXPECT_THAT(effects_.kept, SizeIs(1));

@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iterator>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +20,7 @@ namespace paceline {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const Instant kStart{std::chrono::hours(1)};
 constexpr Duration kLong = std::chrono::seconds(10);
@@ -193,6 +199,90 @@ TEST_F(JunitWriterTest, WhatIsMissingDoesNotLookGood) {
   ExpectValid();
   EXPECT_THAT(ReadFile(path_), HasSubstr("7 tests have no verdict"));
   EXPECT_EQ(ReadJunit(path_)["discovery.bad"], "error");
+}
+
+// GoogleTest writes them when the program ends, long after its cases.
+TEST_F(JunitWriterTest, PropertiesThatComeLateAreInTheirCase) {
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const std::string name = absl::StrCat("Foo.Bar", i);
+    writer_->OnAttempt(kStart, Ref(i, name),
+                       Attempt(Verdict::kPassed, Outcome::kPassed));
+    writer_->OnTick(kStart + (i + 1) * kLong);
+  }
+  writer_->OnTestProperties(kStart, Ref(2, "Foo.Bar2"), 1, {{"third", "3"}});
+  writer_->OnTestProperties(kStart, Ref(0, "Foo.Bar0"), 1,
+                            {{"first", "<1>"}, {"again", ""}});
+  writer_->OnTestProperties(kStart, Ref(0, "Foo.Bar0"), 1, {{"more", "x"}});
+  // Of an attempt that settled nothing, and of a test without a verdict.
+  writer_->OnTestProperties(kStart, Ref(1, "Foo.Bar1"), 2, {{"no", "1"}});
+  writer_->OnTestProperties(kStart, Ref(7, "Foo.Bar7"), 1, {{"no", "2"}});
+  writer_->OnScopeProperties(kStart, "foo_test", "Foo", {{"key", "old"}});
+  writer_->OnScopeProperties(kStart, "foo_test", "Foo", {{"key", "new"}});
+  writer_->OnScopeProperties(kStart, "foo_test", "", {{"key", "all"}});
+  ExpectValid();
+  End();
+  ExpectValid();
+  EXPECT_THAT(writer_->status(), IsOk());
+  EXPECT_EQ(ReadJunit(path_).size(), 3U);
+  const std::string text = ReadFile(path_);
+  const auto bar1 = text.find("name=\"Bar1\"");
+  const auto bar2 = text.find("name=\"Bar2\"");
+  const auto scopes = text.substr(0, text.find("<testcase"));
+  const auto first = text.substr(0, bar1);
+  EXPECT_THAT(scopes, HasSubstr("name=\"foo_test: Foo: key\" value=\"new\""));
+  EXPECT_THAT(scopes, HasSubstr("name=\"foo_test: key\" value=\"all\""));
+  EXPECT_THAT(first,
+              HasSubstr("<property name=\"first\" value=\"&lt;1&gt;\"/>\n"
+                        "<property name=\"again\" value=\"\"/>\n"
+                        "<property name=\"more\" value=\"x\"/>\n"
+                        "</properties>"));
+  EXPECT_THAT(text.substr(bar2), HasSubstr("name=\"third\" value=\"3\""));
+  EXPECT_THAT(text, Not(HasSubstr("name=\"no\"")));
+  // What was made on the way is gone.
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch_.path()),
+                          std::filesystem::directory_iterator()),
+            1);
+}
+
+TEST_F(JunitWriterTest, AFileThatCannotBeReplacedIsWrittenOver) {
+  const std::string other = absl::StrCat(scratch_.path(), "/other.xml");
+  std::filesystem::create_hard_link(path_, other);
+  writer_->OnAttempt(kStart, Ref(0, "Foo.Bar"),
+                     Attempt(Verdict::kPassed, Outcome::kPassed));
+  writer_->OnTestProperties(kStart, Ref(0, "Foo.Bar"), 1, {{"key", "value"}});
+  End();
+  ExpectValid();
+  EXPECT_THAT(ReadFile(other), HasSubstr("name=\"key\" value=\"value\""));
+  EXPECT_EQ(ReadFile(path_), ReadFile(other));
+}
+
+TEST(JunitPipeTest, PropertiesThatComeLateAreInTheirCaseToo) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  {
+    auto file = ReportFile::Share(ends[1], "pipe");
+    ASSERT_THAT(file, IsOk());
+    close(ends[1]);
+    JunitWriter writer(kStart, {}, *std::move(file));
+    TestRef test;
+    test.suite = "foo";
+    test.name = "bar";
+    AttemptEvent attempt;
+    attempt.attempt = 1;
+    attempt.verdict = Verdict::kPassed;
+    writer.OnAttempt(kStart, test, attempt);
+    writer.OnTestProperties(kStart, test, 1, {{"key", "value"}});
+    writer.OnScopeProperties(kStart, "foo", "", {{"all", "1"}});
+    writer.OnEnded(kStart, {});
+    EXPECT_THAT(writer.status(), IsOk());
+  }
+  std::string text(1 << 16, '\0');
+  text.resize(static_cast<std::size_t>(
+      std::max<ssize_t>(0, read(ends[0], text.data(), text.size()))));
+  close(ends[0]);
+  EXPECT_THAT(text, HasSubstr("value=\"value\"/>\n</properties>\n</testcase>"
+                              "\n</testsuite>\n"));
+  EXPECT_THAT(text, HasSubstr("name=\"foo: all\""));
 }
 
 // A limit on the file's size stands for the disk's end.

@@ -483,6 +483,39 @@ TEST_F(CoordinatorTest, AnExtraFailureIsATestOfItsOwn) {
   EXPECT_FALSE(ends[0].green);
 }
 
+TEST_F(CoordinatorTest, PropertiesThatComeLateAreTold) {
+  Join("a", "alpha", 1, 2);
+  Submit({Test("one"), Test("two")});
+  const Lease lease = Leases("a").at(0);
+  ASSERT_THAT(lease.tests, SizeIs(2));
+  AttemptItem attempt;
+  attempt.run = lease.run;
+  attempt.token = lease.token;
+  attempt.test = lease.tests[0].test;
+  attempt.attempt = lease.tests[0].attempt;
+  attempt.result.outcome = Outcome::kPassed;
+  PropertiesItem late;
+  late.run = lease.run;
+  late.token = lease.token;
+  late.test = attempt.test;
+  late.attempt = attempt.attempt;
+  late.properties = {{"key", "value"}};
+  PropertiesItem early = late;
+  early.test = lease.tests[1].test;
+  PropertiesItem of_scope = late;
+  of_scope.test.reset();
+  of_scope.scope = "Foo";
+  Say("a", Results{sessions_["a"], 1, {attempt, late, early, of_scope}});
+  const auto events = TakeEvents<PropertiesEvent>();
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_EQ(events[0].test, attempt.test);
+  EXPECT_EQ(events[0].attempt, attempt.attempt);
+  EXPECT_EQ(events[0].properties, late.properties);
+  EXPECT_EQ(events[1].test, std::nullopt);
+  EXPECT_EQ(events[1].suite, lease.suite);
+  EXPECT_EQ(events[1].scope, "Foo");
+}
+
 TEST_F(CoordinatorTest, ExtraFailuresOfOneNameAreToldApart) {
   Join("a", "alpha", 1, 1);
   Submit({Test("one")});

@@ -317,6 +317,33 @@ TEST_F(ProgramRunEndTest, TheLastCasesPropertiesAreTheReports) {
   EXPECT_THAT(Result("A.Two").properties, ElementsAre(Pair("build", "42")));
 }
 
+TEST_F(ProgramRunEndTest, PropertiesOfEarlierCasesAreToldLate) {
+  XmlCase one = XmlPassed("A.One");
+  one.properties = {{"build", "41"}};
+  XmlCase two = XmlPassed("A.Two");
+  two.properties = {{"build", "42"}};
+  // One that it was not asked to run has none.
+  XmlCase three = XmlNotBegun("A.Three");
+  three.properties = {{"build", "43"}};
+  Program({"A.One", "A.Two"})
+      .Start()
+      .Suite("A")
+      .Passes("One")
+      .Passes("Two")
+      .EndSuite()
+      .EndTests()
+      .Report({one, two, three})
+      .Records("A", {{"rows", "12"}})
+      .Records("", {{"machine", "red"}})
+      .Exits(0);
+  EXPECT_THAT(notes_->late_properties,
+              ElementsAre(Pair("A.One", ElementsAre(Pair("build", "41")))));
+  EXPECT_THAT(notes_->scope_properties,
+              ElementsAre(Pair("", ElementsAre(Pair("machine", "red"))),
+                          Pair("A", ElementsAre(Pair("rows", "12")))));
+  EXPECT_THAT(Result("A.Two").properties, ElementsAre(Pair("build", "42")));
+}
+
 TEST_F(ProgramRunEndTest, AFailureThatOnlyTheReportKnowsIsNamed) {
   Program({"A.One", "A.Two"})
       .Start()

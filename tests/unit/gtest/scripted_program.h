@@ -52,6 +52,13 @@ class UnitNotes final : public UnitReporter {
   }
   void TestDeadline(std::uint32_t /*test*/, Duration /*timeout*/) override {}
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
+  void LateProperties(std::uint32_t test, TestProperties properties) override {
+    PACELINE_CHECK(results.contains(tests[test].name));
+    late_properties[tests[test].name] = std::move(properties);
+  }
+  void ScopeProperties(std::string scope, TestProperties properties) override {
+    scope_properties[scope] = std::move(properties);
+  }
   bool StopRequested() override { return false; }
   bool Terminating() const override { return false; }
   int wake_fd() const override { return -1; }
@@ -77,6 +84,8 @@ class UnitNotes final : public UnitReporter {
   std::vector<std::string> order;
   std::map<std::string, TestResult> results;
   std::vector<ExtraResult> extras;
+  std::map<std::string, TestProperties> late_properties;
+  std::map<std::string, TestProperties> scope_properties;
 };
 
 // Cases of a report.
@@ -213,7 +222,13 @@ class ScriptedProgram {
   // What is known when it has ended.
   ScriptedProgram& Report(std::vector<XmlCase> cases,
                           std::vector<XmlPart> outside = {}) {
-    end_.report = XmlReport{std::move(cases), std::move(outside)};
+    end_.report = XmlReport{std::move(cases), std::move(outside), {}};
+    return *this;
+  }
+  // The report's, outside of cases.
+  ScriptedProgram& Records(std::string suite, TestProperties properties) {
+    end_.report->properties.push_back(
+        {std::move(suite), std::move(properties)});
     return *this;
   }
   ScriptedProgram& Leaks() {

@@ -30,8 +30,8 @@ class Journal final : public UnitReporter {
         absl::StrCat("finished ", test, " ", ToString(result.outcome)));
   }
   void TestRan(std::uint32_t test, TestResult result) override {
-    entries.push_back(
-        absl::StrCat("ran ", test, " ", ToString(result.outcome)));
+    entries.push_back(absl::StrCat("ran ", test, " ", ToString(result.outcome),
+                                   Text(result.properties)));
   }
   void TestDeadline(std::uint32_t test, Duration timeout) override {
     entries.push_back(
@@ -40,6 +40,12 @@ class Journal final : public UnitReporter {
   void Extra(ExtraResult extra) override {
     entries.push_back(absl::StrCat("extra ", extra.name));
   }
+  void LateProperties(std::uint32_t test, TestProperties properties) override {
+    entries.push_back(absl::StrCat("properties ", test, Text(properties)));
+  }
+  void ScopeProperties(std::string scope, TestProperties properties) override {
+    entries.push_back(absl::StrCat("scope ", scope, Text(properties)));
+  }
   bool StopRequested() override { return false; }
   bool Terminating() const override { return false; }
   int wake_fd() const override { return -1; }
@@ -47,6 +53,15 @@ class Journal final : public UnitReporter {
   std::vector<std::string> Take() { return std::exchange(entries, {}); }
 
   std::vector<std::string> entries;
+
+ private:
+  static std::string Text(const TestProperties& properties) {
+    std::string text;
+    for (const auto& [name, value] : properties) {
+      absl::StrAppend(&text, " ", name, "=", value);
+    }
+    return text;
+  }
 };
 
 class UnitLedgerTest : public testing::Test {
@@ -153,6 +168,21 @@ TEST_F(UnitLedgerTest, TheNextCaseIsAnnouncedAfterTheOneBefore) {
   Settle(1);
   EXPECT_THAT(journal_.entries, ElementsAre("started 0", "finished 0 passed",
                                             "started 1", "finished 1 passed"));
+}
+
+// Whatever is told late must not come before what it is late for.
+TEST_F(UnitLedgerTest, PropertiesOfWhatWaitsGoWithItsResult) {
+  ledger_->Announce(0);
+  Settle(1);
+  ledger_->AddProperties(1, {{"key", "value"}});
+  EXPECT_THAT(journal_.Take(), ElementsAre("started 0"));
+  Settle(0);
+  EXPECT_THAT(journal_.Take(),
+              ElementsAre("finished 0 passed", "ran 1 passed key=value"));
+  ledger_->AddProperties(0, {{"key", "late"}});
+  ledger_->AddScopeProperties("A", {{"key", "all"}});
+  EXPECT_THAT(journal_.entries,
+              ElementsAre("properties 0 key=late", "scope A key=all"));
 }
 
 TEST_F(UnitLedgerTest, ExtrasAreHandedOn) {

@@ -102,6 +102,18 @@ TEST(XmlReportTest, EveryCaseIsRead) {
   EXPECT_FALSE(report.cases[4].began);
 }
 
+TEST(XmlReportTest, WhatIsRecordedOutsideOfCasesIsRead) {
+  EXPECT_THAT(Parse(kWhole).properties, IsEmpty());
+  const XmlReport report = Parse(
+      "<testsuites tests='1' random_seed='7' time='0' name='AllTests' "
+      "machine='red'>"
+      "<testsuite name='In/A.B/0' tests='1' skipped='0' rows='12'/>"
+      "</testsuites>");
+  EXPECT_THAT(report.properties,
+              ElementsAre(XmlProperties{"", {{"machine", "red"}}},
+                          XmlProperties{"In/A.B/0", {{"rows", "12"}}}));
+}
+
 TEST(XmlReportTest, AFailureOutsideOfSuitesIsNoCase) {
   EXPECT_THAT(Parse(kWhole).outside,
               ElementsAre(XmlPart{"env.cc:3\nFailed\nenvironment", false}));

@@ -56,6 +56,8 @@ std::vector<FromWorker> SamplesFromWorker() {
       WorkerForked{9, 4322},
       WorkerForkFailed{9, "no more processes"},
       WorkerLeaving{{{"gw0: session fixture db", SampleResult()}}, "{}"},
+      WorkerExtra{8, {"foo_test: environment", SampleResult()}},
+      WorkerProperties{8, 3, "Foo", {{"key", "value"}, {"key", ""}}},
   };
 }
 

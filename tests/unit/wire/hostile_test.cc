@@ -360,12 +360,12 @@ TEST(HostileTest, UnknownKindsOfEventsAndItemsAreRefused) {
     out.Uint(1);
     out.Array(1);
     out.Array(2);
-    out.Uint(4);
+    out.Uint(5);
     out.Nil();
   });
   EXPECT_THAT(Decode(bytes),
               StatusIs(StatusCode::kInvalidArgument,
-                       "results.items[0]: is of unknown kind 4"));
+                       "results.items[0]: is of unknown kind 5"));
 }
 
 TEST(HostileTest, AGreetingOfAnotherVersionIsToldFromGarbage) {

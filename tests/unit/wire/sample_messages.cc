@@ -62,6 +62,8 @@ Results SampleResults() {
   results.items.emplace_back(end);
 
   results.items.emplace_back(NoteItem{SampleRun(), "the ceiling was raised"});
+  results.items.emplace_back(PropertiesItem{
+      SampleRun(), kToken, TestIndex{5}, 2, "Foo", {{"key", "value"}}});
   return results;
 }
 
@@ -95,6 +97,8 @@ Events SampleEvents() {
       RecycleReason{RecycleSignal::kAge, 600'000'000'001, 600'000'000'000}});
   events.events.emplace_back(NoteEvent{"agent-1 was lost"});
   events.events.emplace_back(RunEndedEvent{true, true, "interrupted", 101});
+  events.events.emplace_back(PropertiesEvent{
+      SuiteIndex{1}, TestIndex{5}, 2, "Foo", {{"key", "value"}, {"key", ""}}});
   return events;
 }
 

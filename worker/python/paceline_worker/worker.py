@@ -133,7 +133,6 @@ class Reporter:
         self._request = request
         self._output_limit = output_limit
         self._started_unix_ns = 0
-        self._extras: List[Dict[str, Any]] = []
         self._finalize_message = ""
         self._must_stop = False
         self.must_leave = False
@@ -194,10 +193,16 @@ class Reporter:
         file: str = "",
         line: Optional[int] = None,
     ) -> None:
-        """Adds a failure that belongs to no test of the unit."""
-        result: Dict[str, Any] = {"name": name, "outcome": outcome}
+        """Tells of a failure that belongs to no test of the unit, at once: it
+        must not be lost with this process."""
+        result: Dict[str, Any] = {
+            "type": "extra",
+            "request": self._request,
+            "name": name,
+            "outcome": outcome,
+        }
         self._describe(result, message, details, output, file, line)
-        self._extras.append(result)
+        self._channel.send(result)
 
     def finalize_failed(self, message: str) -> None:
         """Says that the unit's tear-down failed."""
@@ -228,8 +233,6 @@ class Reporter:
         if self._finalize_message:
             result["finalize"] = "error"
             result["message"] = cut(self._finalize_message, _MAX_MESSAGE)
-        if self._extras:
-            result["extras"] = self._extras[:1024]
         self._channel.send(result)
 
     def died_of_sigterm(self, details: str, output: bytes) -> None:
