@@ -36,9 +36,10 @@ struct PoolStop {
   std::string reason;
 };
 
-// Workers of this run leave.
+// Workers of this run leave. `answer`: RunLeftItem when none is left.
 struct PoolRunOver {
   RunId run;
+  bool answer = false;
 };
 
 // Let running units finish until `deadline`, then end them; workers leave as
@@ -59,7 +60,8 @@ struct PoolTestStarted {
 };
 
 // A finished attempt (its output still whole inside), an extra failure, a
-// unit's end or a note. A UnitEndItem frees the lease's slots.
+// unit's end, a note, or what is said at a worker's end and a run's. A
+// UnitEndItem frees the lease's slots.
 struct PoolResult {
   ResultItem item;
 };

@@ -31,10 +31,10 @@ constexpr Duration kDrainReserve = std::chrono::seconds(1);
 Token TokenOf(const ResultItem& item) {
   return std::visit(
       [](const auto& one) {
-        if constexpr (std::is_same_v<decltype(one), const NoteItem&>) {
-          return Token{};
-        } else {
+        if constexpr (requires { one.token; }) {
           return one.token;
+        } else {
+          return Token{};
         }
       },
       item);
@@ -304,7 +304,7 @@ void AgentSession::OnRunOver(const RunOver& over) {
   absl::erase_if(suites_, [&over](const auto& entry) {
     return entry.first.first == over.run;
   });
-  effects_->ToPool(PoolRunOver{.run = over.run});
+  effects_->ToPool(PoolRunOver{.run = over.run, .answer = over.answer});
 }
 
 void AgentSession::OnAnswer(Instant now) {
@@ -329,11 +329,11 @@ void AgentSession::OnPoolEvent(Instant now, PoolEvent event) {
 }
 
 void AgentSession::OnResult(ResultItem item) {
-  if (std::holds_alternative<NoteItem>(item)) {
-    outbox_.Add(std::move(item));
+  const Token token = TokenOf(item);
+  if (token == Token{}) {
+    outbox_.Add(std::move(item));  // of no lease
     return;
   }
-  const Token token = TokenOf(item);
   const HeldLeases::State state = held_.state(token);
   const auto* end = std::get_if<UnitEndItem>(&item);
   const auto* attempt = std::get_if<AttemptItem>(&item);

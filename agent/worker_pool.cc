@@ -29,7 +29,7 @@ void WorkerPool::OnCommand(Instant now, const PoolCommand& command) {
   } else if (const auto* stop = std::get_if<PoolStop>(&command)) {
     Stop(now, *stop);
   } else if (const auto* over = std::get_if<PoolRunOver>(&command)) {
-    EndRun(now, over->run);
+    EndRun(now, *over);
   } else {
     Drain(now, std::get<PoolDrain>(command));
   }
@@ -91,7 +91,8 @@ void WorkerPool::Stop(Instant now, const PoolStop& stop) {
   }
 }
 
-void WorkerPool::EndRun(Instant now, const RunId& run) {
+void WorkerPool::EndRun(Instant now, const PoolRunOver& over) {
+  const RunId& run = over.run;
   for (auto& [id, worker] : workers_) {
     if (worker->key.run != run) {
       continue;
@@ -112,6 +113,10 @@ void WorkerPool::EndRun(Instant now, const RunId& run) {
   auto ran = seen_to_run_.lower_bound(SuiteKey{run, SuiteIndex{0}});
   while (ran != seen_to_run_.end() && ran->run == run) {
     ran = seen_to_run_.erase(ran);
+  }
+  if (over.answer) {
+    leaving_runs_.insert(run);
+    TellIfLeft(run);
   }
 }
 
@@ -388,8 +393,27 @@ void WorkerPool::EmitProperties(const Unit& unit,
   effects_.Emit(PoolResult{std::move(item)});
 }
 
+void WorkerPool::EmitLateExtra(const Worker& worker, ExtraResult extra) {
+  LateExtraItem item;
+  item.run = worker.key.run;
+  item.suite = worker.key.suite;
+  item.worker = Value(worker.id);
+  item.extra = std::move(extra);
+  CutOutput(parameters_.output_limit, item.extra.result.output);
+  effects_.Emit(PoolResult{std::move(item)});
+}
+
 void WorkerPool::EmitNote(const RunId& run, std::string text) {
   effects_.Emit(PoolResult{NoteItem{run, std::move(text)}});
+}
+
+void WorkerPool::TellIfLeft(const RunId& run) {
+  const bool any = std::any_of(
+      workers_.begin(), workers_.end(),
+      [&run](const auto& entry) { return entry.second->key.run == run; });
+  if (!any && leaving_runs_.erase(run) > 0) {
+    effects_.Emit(PoolResult{RunLeftItem{run}});
+  }
 }
 
 void WorkerPool::TellIfEmpty() {

@@ -50,6 +50,9 @@ struct WorkerPoolParameters {
   Duration hello_bound = std::chrono::seconds(30);
   // From a request to leave to TERM, and from TERM to KILL.
   Duration kill_grace = std::chrono::seconds(3);
+  // From a request to leave to TERM, for a suite whose workers have last words:
+  // they tear down what they have set up for all their tests.
+  Duration leave_bound = std::chrono::seconds(60);
   // A description of the tree that takes longer is done without.
   Duration describe_bound = std::chrono::seconds(4);
   // What outlives KILL by this is given up.
@@ -141,6 +144,8 @@ class WorkerPool {
     // Leaves as soon as it is idle.
     bool run_over = false;
     bool closed = false;
+    // It has said what it had to say at the end.
+    bool last_words_said = false;
     Instant idle_since;
 
     Cause cause = Cause::kNone;
@@ -200,7 +205,7 @@ class WorkerPool {
   // Commands.
   void Start(Instant now, const PoolStart& start);
   void Stop(Instant now, const PoolStop& stop);
-  void EndRun(Instant now, const RunId& run);
+  void EndRun(Instant now, const PoolRunOver& over);
   void Drain(Instant now, const PoolDrain& drain);
   void EndDrain(Instant now);
 
@@ -227,7 +232,7 @@ class WorkerPool {
   void OnHello(Instant now, Worker& worker, const WorkerHello& message);
   void OnRefused(Instant now, Worker& worker,
                  const WorkerSuiteRefused& message);
-  void OnLeaving(const Worker& worker, const WorkerLeaving& message);
+  void OnLeaving(Worker& worker, WorkerLeaving message);
   void OnTestStarted(Instant now, Worker& worker,
                      const WorkerTestStarted& message);
   void OnTestDeadline(Instant now, Worker& worker,
@@ -268,6 +273,8 @@ class WorkerPool {
   void Retire(Instant now, Worker& worker, const RecycleReason& reason);
   void OnReplacementSettled(Instant now, const Worker& replacement);
   void NoteIdleEnd(const Worker& worker, absl::string_view how);
+  // Of a worker that was asked to leave: names what it can have left undone.
+  void JudgeLeave(const Worker& worker, const WorkerDeath& death);
   // Charges the death of `worker` to what it ran.
   void Charge(Instant now, const Worker& worker, const WorkerDeath& death,
               Unit& unit);
@@ -283,7 +290,10 @@ class WorkerPool {
   void EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra);
   void EmitProperties(const Unit& unit, std::optional<std::size_t> index,
                       WorkerProperties message);
+  void EmitLateExtra(const Worker& worker, ExtraResult extra);
   void EmitNote(const RunId& run, std::string text);
+  // What a worker's end may have been waited for.
+  void TellIfLeft(const RunId& run);
   void TellIfEmpty();
 
   Worker* FindWorker(WorkerId id);
@@ -299,6 +309,8 @@ class WorkerPool {
   absl::btree_map<SuiteKey, std::string> refused_;
   // Suites of which a test began somewhere.
   absl::btree_set<SuiteKey> seen_to_run_;
+  // Runs that are over and whose last worker's end is to be told.
+  absl::btree_set<RunId> leaving_runs_;
   std::optional<Instant> paused_at_;
   bool draining_ = false;
   bool drain_over_ = false;

@@ -46,7 +46,11 @@ void WorkerPool::Leave(Instant now, Worker& worker) {
   worker.cause = Cause::kLeaving;
   worker.stage = Stage::kAsked;
   worker.grace = parameters_.kill_grace;
-  worker.deadline = now + parameters_.kill_grace;
+  const bool last_words =
+      worker.suite->last_words && !draining_ && worker.units_served > 0;
+  worker.deadline = now + (last_words ? std::max(parameters_.leave_bound,
+                                                 parameters_.kill_grace)
+                                      : parameters_.kill_grace);
   if (worker.hello_at.has_value()) {
     effects_.Send(worker.id, WorkerShutdown{});
   }
@@ -178,12 +182,14 @@ void WorkerPool::OnSpawnFailed(Instant now, WorkerId id,
   } else {
     Log(LogLevel::kWarning, sentence);
   }
+  const RunId run = worker->key.run;
   workers_.erase(id);
   if (unit != nullptr && !TryLater(now, *unit, status)) {
     FailRest(*unit, id, sentence, "");
     EndUnit(*token);
   }
   PlaceWaiting(now);
+  TellIfLeft(run);
   TellIfEmpty();
 }
 
@@ -224,9 +230,34 @@ void WorkerPool::OnWorkerExited(Instant now, WorkerId id,
     Continue(now, token);
   } else if (worker->cause == Cause::kNone) {
     NoteIdleEnd(*worker, HowItEnded(death));
+  } else if (worker->cause == Cause::kLeaving) {
+    JudgeLeave(*worker, death);
   }
   PlaceWaiting(now);
+  TellIfLeft(worker->key.run);
   TellIfEmpty();
+}
+
+void WorkerPool::JudgeLeave(const Worker& worker, const WorkerDeath& death) {
+  const bool in_time = worker.stage == Stage::kAsked;
+  const bool well = death.status.has_value() && !death.status->signaled() &&
+                    death.status->exit_code() == 0;
+  if (!worker.suite->last_words || worker.last_words_said || draining_ ||
+      worker.units_served == 0 || (in_time && well)) {
+    return;  // of one that drains no more can be expected
+  }
+  ExtraResult extra;
+  extra.name = absl::StrCat(worker.suite->name, ": last tear-down of a worker");
+  extra.result.outcome = Outcome::kError;
+  extra.result.message =
+      in_time ? absl::StrCat(
+                    "the worker ended while it tore down what it had "
+                    "set up for all its tests: ",
+                    HowItEnded(death))
+              : "the worker was ended, since what it tore down at its end took "
+                "too long";
+  extra.result.output = death.Output();
+  EmitLateExtra(worker, std::move(extra));
 }
 
 // Nobody asked it to go, and no test can be charged with it.

@@ -13,8 +13,8 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
   if (worker == nullptr) {
     return;
   }
-  if (const auto* leaving = std::get_if<WorkerLeaving>(&message)) {
-    OnLeaving(*worker, *leaving);
+  if (auto* leaving = std::get_if<WorkerLeaving>(&message)) {
+    OnLeaving(*worker, std::move(*leaving));
     return;
   }
   if (worker->cause != Cause::kNone) {
@@ -48,10 +48,31 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
   }
 }
 
-void WorkerPool::OnLeaving(const Worker& worker, const WorkerLeaving& message) {
-  for (const ExtraResult& extra : message.extras) {
-    EmitNote(worker.key.run, absl::StrCat(worker.suite->name, ": ", extra.name,
-                                          ": ", extra.result.message));
+void WorkerPool::OnLeaving(Worker& worker, WorkerLeaving message) {
+  if (std::exchange(worker.last_words_said, true)) {
+    return;  // they are said once
+  }
+  for (ExtraResult& extra : message.extras) {
+    if (worker.suite->last_words) {
+      EmitLateExtra(worker, std::move(extra));
+    } else {
+      // Nobody waits for it: the run may be over.
+      EmitNote(worker.key.run,
+               absl::StrCat(worker.suite->name, ": ", extra.name, ": ",
+                            extra.result.message));
+    }
+  }
+  if (!worker.suite->last_words) {
+    return;
+  }
+  for (std::size_t at = 0; at < message.report.size(); at += kMaxReportBytes) {
+    WorkerReportItem item;
+    item.run = worker.key.run;
+    item.suite = worker.key.suite;
+    item.worker = Value(worker.id);
+    item.data = message.report.substr(at, kMaxReportBytes);
+    item.last = at + kMaxReportBytes >= message.report.size();
+    effects_.Emit(PoolResult{std::move(item)});
   }
 }
 

@@ -47,6 +47,17 @@ void Listeners::OnAttempt(Instant /*now*/, const TestRef& test,
   }
 }
 
+void Listeners::OnWorkerReport(Instant /*now*/, absl::string_view suite,
+                               absl::string_view worker, std::string report) {
+  const std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_) {
+    if (IsOf(suite, entry.suite)) {
+      entry.listener->OnWorkerReport(std::string(worker), std::move(report));
+      return;
+    }
+  }
+}
+
 ResultListener::End Listeners::Finish(bool interrupted) {
   std::vector<Entry> entries;
   {

@@ -23,6 +23,9 @@ class Listeners final : public RunObserver {
   void OnAttempt(Instant now, const TestRef& test,
                  const AttemptEvent& attempt) override;
 
+  void OnWorkerReport(Instant now, absl::string_view suite,
+                      absl::string_view worker, std::string report) override;
+
   // Tells all that the run is over, and waits for what they have to say.
   ResultListener::End Finish(bool interrupted);
 

@@ -20,6 +20,8 @@ constexpr Duration kStatusInterval = std::chrono::milliseconds(200);
 constexpr Duration kJoinGrace = std::chrono::seconds(2);
 // Output that came ahead and whose attempts are still to come.
 constexpr std::uint64_t kMaxPendingOutput = std::uint64_t{64} << 20;
+// Of one worker: a frame of the worker protocol holds no more.
+constexpr std::size_t kMaxWorkerReport = std::size_t{8} << 20;
 
 // Why `suite` cannot be handed over: a clause; empty if it can.
 std::string WhyNot(const RunId& run, const SuiteSpec& suite) {
@@ -326,6 +328,21 @@ void RunClient::Apply(Instant now, PropertiesEvent& event) {
   } else if (tests_.contains(event.suite)) {
     observer_.OnScopeProperties(now, tests_.SuiteName(event.suite), event.scope,
                                 event.properties);
+  }
+}
+
+void RunClient::Apply(Instant now, WorkerReportEvent& event) {
+  std::string worker = absl::StrCat(event.agent, ":", event.worker);
+  std::string& report = reports_[worker];
+  if (report.size() + event.data.size() <= kMaxWorkerReport) {
+    report += event.data;
+  }
+  if (event.last) {
+    if (tests_.contains(event.suite)) {
+      observer_.OnWorkerReport(now, tests_.SuiteName(event.suite), worker,
+                               std::move(report));
+    }
+    reports_.erase(worker);
   }
 }
 

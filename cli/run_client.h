@@ -132,6 +132,7 @@ class RunClient {
   void Apply(Instant now, ExtraTestEvent& event);
   void Apply(Instant now, RecycledEvent& event);
   void Apply(Instant now, NoteEvent& event);
+  void Apply(Instant now, WorkerReportEvent& event);
   void Apply(Instant now, RunEndedEvent& event);
   void Apply(Instant now, PropertiesEvent& event);
 
@@ -166,6 +167,8 @@ class RunClient {
   // Output that came ahead of its attempt.
   absl::btree_map<OutputKey, CapturedOutput> output_;
   std::uint64_t output_bytes_ = 0;
+  // Reports of workers of which the last piece has not come, by who told it.
+  absl::btree_map<std::string, std::string> reports_;
 
   std::vector<bool> settled_;
   absl::btree_set<TestIndex> settled_extras_;

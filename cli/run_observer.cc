@@ -47,6 +47,14 @@ void ObserverList::OnRecycled(Instant now, absl::string_view suite,
   }
 }
 
+void ObserverList::OnWorkerReport(Instant now, absl::string_view suite,
+                                  absl::string_view worker,
+                                  std::string report) {
+  for (RunObserver* const observer : observers_) {
+    observer->OnWorkerReport(now, suite, worker, report);
+  }
+}
+
 void ObserverList::OnNote(Instant now, absl::string_view text) {
   for (RunObserver* observer : observers_) {
     observer->OnNote(now, text);

@@ -72,6 +72,11 @@ class RunObserver {
                                  const TestProperties& /*properties*/) {}
   virtual void OnRecycled(Instant /*now*/, absl::string_view /*suite*/,
                           const RecycledEvent& /*event*/) {}
+  // A worker of `suite` has left, and this is what it had for whoever
+  // discovered its tests.
+  virtual void OnWorkerReport(Instant /*now*/, absl::string_view /*suite*/,
+                              absl::string_view /*worker*/,
+                              std::string /*report*/) {}
   // Something that people should read, from the coordinator, an agent or us.
   virtual void OnNote(Instant /*now*/, absl::string_view /*text*/) {}
   virtual void OnProgress(Instant /*now*/, const ProgressRef& /*progress*/) {}
@@ -100,6 +105,8 @@ class ObserverList final : public RunObserver {
                          const TestProperties& properties) override;
   void OnRecycled(Instant now, absl::string_view suite,
                   const RecycledEvent& event) override;
+  void OnWorkerReport(Instant now, absl::string_view suite,
+                      absl::string_view worker, std::string report) override;
   void OnNote(Instant now, absl::string_view text) override;
   void OnProgress(Instant now, const ProgressRef& progress) override;
   void OnEnded(Instant now, const RunEnd& end) override;

@@ -171,10 +171,37 @@ void Coordinator::Impl::CancelIfTooManyFailed(Instant now, Run& run) {
   }
 }
 
-void Coordinator::Impl::EndRun(Instant now, Run& run) {
-  const std::uint64_t record = Keep(now, RunEnded{run.id()});
+void Coordinator::Impl::LetWorkersLeave(Instant now, Run& run) {
+  std::vector<std::string> unheard;
+  bool waits = false;
+  const bool ask = now >= run.ask_to_leave_at;
+  for (const auto& [instance, name] : run.to_leave()) {
+    const auto it = agents_.find(instance);
+    if (it == agents_.end() ||
+        it->second->pool_turn_age >= options_.stuck_lost_after) {
+      if (unheard.size() < kMaxNamed) {
+        unheard.push_back(name);
+      }
+      continue;
+    }
+    waits = true;
+    if (ask) {
+      Tell(*it->second, RunOver{run.id(), /*answer=*/true}, last_record_);
+    }
+  }
+  if (!waits) {
+    EndRun(now, run, std::move(unheard));
+  } else if (ask) {
+    run.ask_to_leave_at = now + options_.ask_again_after;
+  }
+}
+
+void Coordinator::Impl::EndRun(Instant now, Run& run,
+                               std::vector<std::string> unheard) {
+  const std::uint64_t record =
+      Keep(now, RunEnded{run.id(), std::move(unheard)});
   for (const auto& [instance, agent] : agents_) {
-    Tell(*agent, RunOver{run.id()}, record);
+    Tell(*agent, RunOver{run.id(), /*answer=*/false}, record);
     // A later run has another id; this one's suites are of no use any more.
     for (auto it = agent->suites.begin(); it != agent->suites.end();) {
       it = it->first == run.id() ? agent->suites.erase(it) : std::next(it);
@@ -195,6 +222,9 @@ void Coordinator::Impl::LookAtRuns(Instant now) {
     Run& run = *owned;
     // Of what was read back, and of lost agents.
     CancelIfTooManyFailed(now, run);
+    if (run.IsOver()) {
+      untold_runs_.insert(id);  // it waits for agents, which may be gone
+    }
     const Duration gone = now - run.client.last_heard;
     if (!run.ended() && !run.cancelled() &&
         !(run.options().detach && run.closed()) &&
@@ -227,7 +257,7 @@ void Coordinator::Impl::TellRuns(Instant now) {
       continue;
     }
     if (it->second->IsOver()) {
-      EndRun(now, *it->second);
+      LetWorkersLeave(now, *it->second);
     }
     TellClient(now, *it->second);
     if (committed(last_record_)) {

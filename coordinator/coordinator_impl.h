@@ -102,7 +102,10 @@ class Coordinator::Impl {
   void CancelRun(Instant now, Run& run, std::string reason);
   void CancelIfTooManyFailed(Instant now, Run& run);
   void LookAtRuns(Instant now);
-  void EndRun(Instant now, Run& run);
+  // What is left of a run that is over: the last words of its workers, and
+  // when those are said, or their agents gone, its end.
+  void LetWorkersLeave(Instant now, Run& run);
+  void EndRun(Instant now, Run& run, std::vector<std::string> unheard);
   void TellClient(Instant now, Run& run);
   void TellProgress(Instant now, Run& run);
   Progress MakeProgress(Instant now, const Run& run) const;

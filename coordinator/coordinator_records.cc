@@ -81,7 +81,7 @@ void Coordinator::Impl::Apply(Instant now, LeaseGranted& granted,
   for (const auto& [test, attempt] : granted.tests) {
     lease.tests.push_back({test, attempt});
   }
-  run.OnGranted(lease);
+  run.OnGranted(lease, granted.holder);
   agent.leases[lease.token] = &lease;
   agent.busy_slots += lease.slots;
   File(agent);
@@ -114,12 +114,26 @@ void Coordinator::Impl::Apply(Instant now, AgentRecord& agent, ResultItem& item,
     runs_.at(kept.run)->AddNote(std::move(note->text), record);
     return;
   }
+  if (auto* extra = std::get_if<LateExtraItem>(&item)) {
+    runs_.at(kept.run)->OnLateExtra(std::move(*extra), agent.who.name,
+                                    agent.who.host, record);
+    return;
+  }
+  if (auto* report = std::get_if<WorkerReportItem>(&item)) {
+    runs_.at(kept.run)->OnWorkerReport(std::move(*report), agent.who.name,
+                                       record);
+    return;
+  }
+  if (std::holds_alternative<RunLeftItem>(item)) {
+    runs_.at(kept.run)->OnLeft(kept.holder);
+    return;
+  }
   const Token token = std::visit(
       [](const auto& one) {
-        if constexpr (std::is_same_v<decltype(one), const NoteItem&>) {
-          return Token{};
-        } else {
+        if constexpr (requires { one.token; }) {
           return one.token;
+        } else {
+          return Token{};
         }
       },
       std::as_const(item));
@@ -168,7 +182,7 @@ void Coordinator::Impl::Apply(Instant, RunCancelled& cancelled,
 void Coordinator::Impl::Apply(Instant now, RunEnded& ended,
                               std::uint64_t record) {
   Run& run = *runs_.at(ended.run);
-  run.End(record);
+  run.End(ended.unheard, record);
   run.client.ended_at = now;
 }
 
@@ -286,9 +300,18 @@ absl::Status Coordinator::Impl::Recover(Instant now) {
   if (!status.ok()) {
     return status;
   }
+  // Orphans: those that hold leases, and those whose last words a run awaits.
+  absl::btree_set<InstanceId> awaited;
+  for (const auto& [id, run] : runs_) {
+    for (const auto& [instance, name] : run->to_leave()) {
+      if (!run->ended()) {
+        awaited.insert(instance);
+      }
+    }
+  }
   for (auto it = agents_.begin(); it != agents_.end();) {
     recovered_results_[it->first] = it->second->results_through;
-    if (it->second->leases.empty()) {
+    if (it->second->leases.empty() && !awaited.contains(it->first)) {
       Unfile(*it->second);
       it = agents_.erase(it);
     } else {

@@ -103,6 +103,8 @@ struct RunCancelled {
 // The last event of the run is its end.
 struct RunEnded {
   RunId run;
+  // Agents that vanished before their workers had left.
+  std::vector<std::string> unheard;
 };
 
 // The run's records are needed no more.

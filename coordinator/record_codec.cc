@@ -88,7 +88,8 @@ auto WireFields(M& m) {
 
 template <Like<RunEnded> M>
 auto WireFields(M& m) {
-  return Fields(Item("run", m.run, kRandomId));
+  return Fields(Item("run", m.run, kRandomId),
+                Item("unheard", m.unheard, List(kLabel)));
 }
 
 template <Like<RunForgotten> M>

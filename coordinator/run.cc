@@ -302,7 +302,9 @@ void Run::OnOutput(LeaseState& /*lease*/, LeasedAttempt& attempt, Output output,
 
 void Run::OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record) {
   lease.explained = true;
-  TellExtra(lease, std::move(item.extra), item.worker, record);
+  TellExtra({lease.suite, std::move(item.extra), item.worker, lease.agent,
+             lease.host},
+            record);
 }
 
 void Run::OnProperties(LeaseState& lease, PropertiesItem item,
@@ -323,10 +325,25 @@ void Run::OnProperties(LeaseState& lease, PropertiesItem item,
   Tell(std::move(event), record);
 }
 
-void Run::TellExtra(const LeaseState& lease, ExtraResult extra,
-                    std::uint32_t worker, std::uint64_t record) {
-  HeldExtra held{lease.suite, std::move(extra), worker, lease.agent,
-                 lease.host};
+void Run::OnLateExtra(LateExtraItem item, const std::string& agent,
+                      const std::string& host, std::uint64_t record) {
+  if (Value(item.suite) >= store_.suites()) {
+    return;  // of no suite that anybody knows
+  }
+  TellExtra({item.suite, std::move(item.extra), item.worker, agent, host},
+            record);
+}
+
+void Run::OnWorkerReport(WorkerReportItem item, const std::string& agent,
+                         std::uint64_t record) {
+  if (Value(item.suite) < store_.suites()) {
+    Tell(WorkerReportEvent{item.suite, agent, item.worker, std::move(item.data),
+                           item.last},
+         record);
+  }
+}
+
+void Run::TellExtra(HeldExtra held, std::uint64_t record) {
   if (closed_) {
     TellHeldExtra(std::move(held), record);
   } else if (cancelled()) {
@@ -391,7 +408,9 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
     extra.name = absl::StrCat(store_.suite(lease.suite).name, ": tear-down");
     extra.result.outcome = Outcome::kError;
     extra.result.message = item.end.message;
-    TellExtra(lease, std::move(extra), item.worker, record);
+    TellExtra(
+        {lease.suite, std::move(extra), item.worker, lease.agent, lease.host},
+        record);
   }
   std::vector<TestIndex> again;
   // Where its agent ended it early, another is to try: one that is sick would
@@ -505,9 +524,12 @@ void Run::RetryAfter(const LeaseState& lease, TestIndex test,
   }
 }
 
-void Run::OnGranted(const LeaseState& lease) {
+void Run::OnGranted(const LeaseState& lease, const InstanceId& holder) {
   open_leases_.emplace(lease.token, &lease);
   busy_slots_ += lease.slots;
+  if (store_.suite(lease.suite).last_words) {
+    to_leave_.emplace(holder, lease.agent);
+  }
 }
 
 void Run::ForgetLease(const LeaseState& lease) {
@@ -608,8 +630,15 @@ bool Run::IsOver() const {
          (closed_ || cancelled());
 }
 
-void Run::End(std::uint64_t record) {
+void Run::End(absl::Span<const std::string> unheard, std::uint64_t record) {
   ended_ = true;
+  for (const std::string& agent : unheard) {
+    AddNote(absl::StrCat("agent ", agent,
+                         " was gone before its workers had left: failures of "
+                         "what they tear down last, and their part of reports "
+                         "(coverage), are missing"),
+            record);
+  }
   RunEndedEvent event;
   event.cancelled = cancelled();
   event.green = closed_ && !cancelled() && errors_.empty() &&

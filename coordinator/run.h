@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/wire/manifest_digest.h"
@@ -95,7 +96,7 @@ class Run {
     return store_.suite(suite);
   }
   // A lease of a unit of it was granted, or is over.
-  void OnGranted(const LeaseState& lease);
+  void OnGranted(const LeaseState& lease, const InstanceId& holder);
   std::size_t leases() const { return open_leases_.size(); }
   const absl::btree_map<Token, const LeaseState*>& open_leases() const {
     return open_leases_;
@@ -124,13 +125,25 @@ class Run {
               std::uint64_t record);
   void AddNote(std::string text, std::uint64_t record);
 
+  // ---- the last words of its workers
+  void OnLateExtra(LateExtraItem item, const std::string& agent,
+                   const std::string& host, std::uint64_t record);
+  void OnWorkerReport(WorkerReportItem item, const std::string& agent,
+                      std::uint64_t record);
+  void OnLeft(const InstanceId& holder) { to_leave_.erase(holder); }
+  // Agents, with their names, whose workers may still have something to say.
+  const absl::btree_map<InstanceId, std::string>& to_leave() const {
+    return to_leave_;
+  }
+
   // ---- the end
   void Cancel(std::string reason, std::uint64_t record);
   bool cancelled() const { return cancel_reason_.has_value(); }
   const std::string& cancel_reason() const { return *cancel_reason_; }
-  // Whether nothing is to come but the end.
+  // Whether nothing is to come but the last words and the end.
   bool IsOver() const;
-  void End(std::uint64_t record);
+  // `unheard`: agents that vanished before their workers had left.
+  void End(absl::Span<const std::string> unheard, std::uint64_t record);
   bool ended() const { return ended_; }
   // Set when enough tests have failed that the rest is to be cancelled.
   std::optional<std::string> TooManyFailures() const;
@@ -154,6 +167,8 @@ class Run {
   Client client;
   // Its place among the runs that go on, as the coordinator has filed it.
   std::optional<std::pair<std::uint64_t, RunId>> place;
+  // When the agents in to_leave() are asked again, of a run that is over.
+  Instant ask_to_leave_at{};
 
   // What is told to whoever asks for the fleet's status.
   struct Counts {
@@ -174,8 +189,6 @@ class Run {
   void SettleCancelled(TestIndex test, std::uint64_t record);
   void OnVerdict(TestIndex test, Verdict verdict);
   void SettleUnrunnable(std::uint64_t record);
-  void TellExtra(const LeaseState& lease, ExtraResult extra,
-                 std::uint32_t worker, std::uint64_t record);
   void RetryAfter(const LeaseState& lease, TestIndex test,
                   std::vector<TestIndex>& again, std::uint64_t record);
   void ForgetLease(const LeaseState& lease);
@@ -217,9 +230,11 @@ class Run {
   // How often each name was given to an extra of a suite.
   absl::flat_hash_map<std::pair<SuiteIndex, std::string>, std::uint32_t>
       extra_names_;
+  void TellExtra(HeldExtra held, std::uint64_t record);
   void TellHeldExtra(HeldExtra held, std::uint64_t record);
   std::string UniqueExtraName(SuiteIndex suite, std::string name);
 
+  absl::btree_map<InstanceId, std::string> to_leave_;
   std::optional<std::string> cancel_reason_;
   bool ended_ = false;
 };

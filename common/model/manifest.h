@@ -47,6 +47,9 @@ struct SuiteSpec {
   bool scopes_share_setup = false;
   // Whether its worker program can load the suite once and fork workers of it.
   bool forks = false;
+  // Whether its workers may have something to say as they leave, which the run
+  // waits for: failures of what they tear down last, reports of plugins.
+  bool last_words = false;
   // For the runner alone; bounded by kMaxPayloadBytes.
   std::string options;
 

@@ -67,6 +67,25 @@ auto WireFields(M& m) {
                 Item("properties", m.properties, kProperties));
 }
 
+template <Like<LateExtraItem> M>
+auto WireFields(M& m) {
+  return Fields(Item("run", m.run, kRandomId), Item("suite", m.suite, kAny),
+                Item("worker", m.worker, kAny),
+                Item("extra", m.extra, kStruct));
+}
+
+template <Like<WorkerReportItem> M>
+auto WireFields(M& m) {
+  return Fields(Item("run", m.run, kRandomId), Item("suite", m.suite, kAny),
+                Item("worker", m.worker, kAny), Item("data", m.data, kReport),
+                Item("last", m.last, kFlag));
+}
+
+template <Like<RunLeftItem> M>
+auto WireFields(M& m) {
+  return Fields(Item("run", m.run, kRandomId));
+}
+
 template <Like<SuiteDefinition> M>
 auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId), Item("suite", m.suite, kAny),
@@ -236,7 +255,7 @@ auto WireFields(M& m) {
 
 template <Like<RunOver> M>
 auto WireFields(M& m) {
-  return Fields(Item("run", m.run, kRandomId));
+  return Fields(Item("run", m.run, kRandomId), Item("answer", m.answer, kFlag));
 }
 
 template <Like<Ping> M>

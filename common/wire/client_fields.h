@@ -56,6 +56,13 @@ auto WireFields(M& m) {
                 Item("properties", m.properties, kProperties));
 }
 
+template <Like<WorkerReportEvent> M>
+auto WireFields(M& m) {
+  return Fields(Item("suite", m.suite, kAny), Item("agent", m.agent, kLabel),
+                Item("worker", m.worker, kAny), Item("data", m.data, kReport),
+                Item("last", m.last, kFlag));
+}
+
 template <Like<RunEndedEvent> M>
 auto WireFields(M& m) {
   return Fields(Item("green", m.green, kFlag),

@@ -201,8 +201,40 @@ struct PropertiesItem {
                          const PropertiesItem&) = default;
 };
 
+// What went wrong in a worker that was leaving, after its last unit.
+struct LateExtraItem {
+  RunId run;
+  SuiteIndex suite{};
+  std::uint32_t worker = 0;
+  ExtraResult extra;
+
+  friend bool operator==(const LateExtraItem&, const LateExtraItem&) = default;
+};
+
+// A piece of what a leaving worker has for whoever discovered its suite; the
+// pieces of one worker follow each other, and `last` is the end.
+struct WorkerReportItem {
+  RunId run;
+  SuiteIndex suite{};
+  std::uint32_t worker = 0;
+  std::string data;
+  bool last = false;
+
+  friend bool operator==(const WorkerReportItem&,
+                         const WorkerReportItem&) = default;
+};
+
+// Answer to RunOver: the agent has no worker of this run, and has said before
+// what its workers had to say.
+struct RunLeftItem {
+  RunId run;
+
+  friend bool operator==(const RunLeftItem&, const RunLeftItem&) = default;
+};
+
 using ResultItem =
-    std::variant<AttemptItem, ExtraItem, UnitEndItem, NoteItem, PropertiesItem>;
+    std::variant<AttemptItem, ExtraItem, UnitEndItem, NoteItem, PropertiesItem,
+                 LateExtraItem, WorkerReportItem, RunLeftItem>;
 
 // Results from the agent's outbox, numbered `first`, first + 1, … within the
 // agent's instance. Kept by the agent until a ResultAck covers them, and sent
@@ -381,9 +413,11 @@ struct OutputAck {
   friend bool operator==(const OutputAck&, const OutputAck&) = default;
 };
 
-// No more leases of this run will come: its workers may go.
+// No more leases of this run will come: its workers may go. `answer`: and the
+// coordinator waits for RunLeftItem; asked again until that has come.
 struct RunOver {
   RunId run;
+  bool answer = false;
 
   friend bool operator==(const RunOver&, const RunOver&) = default;
 };
@@ -556,6 +590,18 @@ struct NoteEvent {
   friend bool operator==(const NoteEvent&, const NoteEvent&) = default;
 };
 
+// As WorkerReportItem.
+struct WorkerReportEvent {
+  SuiteIndex suite{};
+  std::string agent;
+  std::uint32_t worker = 0;
+  std::string data;
+  bool last = false;
+
+  friend bool operator==(const WorkerReportEvent&,
+                         const WorkerReportEvent&) = default;
+};
+
 // The last event of a run.
 struct RunEndedEvent {
   bool green = false;
@@ -581,7 +627,7 @@ struct PropertiesEvent {
 
 using Event =
     std::variant<OutputEvent, AttemptEvent, ExtraTestEvent, RecycledEvent,
-                 NoteEvent, RunEndedEvent, PropertiesEvent>;
+                 NoteEvent, RunEndedEvent, PropertiesEvent, WorkerReportEvent>;
 
 // Events numbered `first`, first + 1, … of a run, from 1 without gaps.
 struct Events {

@@ -34,6 +34,7 @@ auto WireFields(M& m) {
                 Item("working_directory", m.working_directory, kName),
                 Item("scopes_share_setup", m.scopes_share_setup, kFlag),
                 Item("forks", m.forks, kFlag),
+                Item("last_words", m.last_words, kFlag),
                 Item("options", m.options, kPayload));
 }
 

@@ -42,6 +42,12 @@ auto WorkerKeys(M& m) {
               Defaulted("final", m.final, kSwitch));
 }
 
+template <Like<CollectorLeaving> M>
+auto WorkerKeys(M& m) {
+  return Keys(Optional("worker", m.worker, kShortWord),
+              Optional("report", m.report, kCaptured));
+}
+
 template <Like<CollectorFinish> M>
 auto WorkerKeys(M& m) {
   return Keys(Defaulted("interrupted", m.interrupted, kSwitch));
@@ -101,8 +107,8 @@ auto WorkerKeys(M& m) {
 
 namespace {
 
-constexpr auto kToCollectorTypes =
-    std::to_array<absl::string_view>({"collect", "result", "finish"});
+constexpr auto kToCollectorTypes = std::to_array<absl::string_view>(
+    {"collect", "result", "leaving", "finish"});
 static_assert(kToCollectorTypes.size() == std::variant_size_v<ToCollector>);
 constexpr auto kFromCollectorTypes = std::to_array<absl::string_view>(
     {"suite", "tests", "error", "note", "collected", "finished"});

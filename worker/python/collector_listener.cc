@@ -34,6 +34,19 @@ void CollectorListener::Begin(std::unique_ptr<CollectorProcess> process,
   for (HeardResult& result : std::exchange(early_, {})) {
     Tell(std::move(result));
   }
+  for (CollectorLeaving& report : std::exchange(early_reports_, {})) {
+    process_->Send(std::move(report));
+  }
+}
+
+void CollectorListener::OnWorkerReport(std::string worker, std::string report) {
+  const std::lock_guard lock(mutex_);
+  CollectorLeaving told{std::move(worker), std::move(report)};
+  if (process_ == nullptr) {
+    early_reports_.push_back(std::move(told));
+  } else {
+    process_->Send(std::move(told));
+  }
 }
 
 void CollectorListener::OnResult(HeardResult result) {

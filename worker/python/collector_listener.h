@@ -26,6 +26,7 @@ class CollectorListener final : public ResultListener {
              const Collected& wanted);
 
   void OnResult(HeardResult result) override;
+  void OnWorkerReport(std::string worker, std::string report) override;
   // Where nothing began, there is nothing to say.
   End Finish(bool interrupted) override;
 
@@ -36,6 +37,7 @@ class CollectorListener final : public ResultListener {
   std::mutex mutex_;
   std::unique_ptr<CollectorProcess> process_;
   std::vector<HeardResult> early_;
+  std::vector<CollectorLeaving> early_reports_;
   bool all_ = false;
   bool none_ = false;
   absl::flat_hash_set<std::string> also_;

@@ -60,6 +60,15 @@ struct CollectorResult {
                          const CollectorResult&) = default;
 };
 
+// A worker has left; its plugins' words to those of the session.
+struct CollectorLeaving {
+  std::string worker;
+  std::string report;
+
+  friend bool operator==(const CollectorLeaving&,
+                         const CollectorLeaving&) = default;
+};
+
 // No result follows.
 struct CollectorFinish {
   bool interrupted = false;
@@ -68,8 +77,8 @@ struct CollectorFinish {
                          const CollectorFinish&) = default;
 };
 
-using ToCollector =
-    std::variant<CollectRequest, CollectorResult, CollectorFinish>;
+using ToCollector = std::variant<CollectRequest, CollectorResult,
+                                 CollectorLeaving, CollectorFinish>;
 
 // ---- collector → client ----------------------------------------------------
 

@@ -148,6 +148,7 @@ class Collection {
     suite.working_directory = std::move(found.working_directory);
     suite.scopes_share_setup = found.scopes_share_setup;
     suite.forks = true;
+    suite.last_words = runner_ == "pytest";
     suite.options = std::move(found.options);
     suite_ = sink_.AddSuite(std::move(suite));
     // Before any test: a result may come before the next one is found.

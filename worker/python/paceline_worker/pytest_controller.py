@@ -96,10 +96,8 @@ class Controller:
         while True:
             message = self._client.receive()
             kind = message["type"]
-            if kind == "result" and message.get("name"):
+            if kind == "result":
                 self._result(message)
-            elif kind == "result":
-                self._leaving(message)  # what a worker says as it leaves
             elif kind == "leaving":
                 self._leaving(message)
             elif kind == "finish":
