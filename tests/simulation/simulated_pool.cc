@@ -90,6 +90,7 @@ void SimulatedPool::Send(WorkerId worker, const ToWorker& message) {
   }
   if (const auto* suite = std::get_if<WorkerSuite>(&message)) {
     it->second.suite = suite->spec.name;
+    it->second.last_words = suite->spec.last_words;
   } else if (const auto* unit = std::get_if<WorkerRunUnit>(&message)) {
     PACELINE_CHECK(!it->second.unit.has_value());
     it->second.unit = *unit;
@@ -101,7 +102,7 @@ void SimulatedPool::Send(WorkerId worker, const ToWorker& message) {
     it->second.stopping = true;
   } else if (!it->second.execution.has_value()) {
     Later(worker, random_->Between(milliseconds(1), milliseconds(30)),
-          [this](WorkerId id, Worker&) { Die(id, 0); });
+          [this](WorkerId id, Worker& one) { LeaveNow(id, one); });
   }
 }
 
@@ -225,6 +226,15 @@ void SimulatedPool::FinishTest(WorkerId id, Worker& worker) {
   Later(id, std::chrono::microseconds(100),
         [this](WorkerId one, Worker& it) { NextTest(one, it); });
   Say(id, std::move(finished));
+}
+
+void SimulatedPool::LeaveNow(WorkerId id, Worker& worker) {
+  if (worker.last_words) {
+    WorkerLeaving leaving;
+    leaving.report.resize(random_->Between(1, 150'000), 'r');
+    Say(id, std::move(leaving));
+  }
+  Die(id, 0);
 }
 
 void SimulatedPool::Die(WorkerId id, int raw_status) {

@@ -39,6 +39,7 @@ class SimulatedPool final : public Node, private PoolEffects {
  private:
   struct Worker {
     std::string suite;
+    bool last_words = false;
     std::optional<WorkerRunUnit> unit;
     std::uint32_t next = 0;        // test of the unit
     Workload* workload = nullptr;  // of the execution
@@ -71,6 +72,7 @@ class SimulatedPool final : public Node, private PoolEffects {
   void Say(WorkerId id, FromWorker message);
   void NextTest(WorkerId id, Worker& worker);
   void FinishTest(WorkerId id, Worker& worker);
+  void LeaveNow(WorkerId id, Worker& worker);
   void Die(WorkerId id, int raw_status);
   WorkerHealth HealthOf(const Worker& worker) const;
 

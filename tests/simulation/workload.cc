@@ -50,6 +50,7 @@ Workload::Workload(Random* random, const std::string& prefix) {
     suite.runner = "simulated";
     suite.worker = {"simulated-worker"};
     suite.scopes_share_setup = random->Chance(0.5);
+    suite.last_words = random->Chance(0.3);
     // CTest's kind of tests, with needs of each other, or GoogleTest's.
     const bool constrained = random->Chance(0.3);
     const std::uint64_t count = random->Between(0, constrained ? 30 : 120);

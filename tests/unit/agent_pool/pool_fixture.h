@@ -132,6 +132,7 @@ class PoolTest : public testing::Test {
     auto spec = std::make_shared<SuiteSpec>();
     spec->name = "suite" + std::to_string(suite);
     spec->runner = "gtest";
+    spec->last_words = last_words_;
     start.suite = std::move(spec);
     pool_->OnCommand(now_, start);
   }
@@ -204,6 +205,7 @@ class PoolTest : public testing::Test {
   std::unique_ptr<WorkerPool> pool_;
   Instant now_{std::chrono::hours(1)};
   Duration timeout_ = std::chrono::seconds(10);
+  bool last_words_ = false;  // of the suites of units that start
 };
 
 }  // namespace paceline
