@@ -11,9 +11,9 @@ constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
 }  // namespace
 
 void TestStore::Clear() {
-  suites_ = {};
-  tests_ = {};
-  blocks_ = {};
+  std::exchange(suites_, {});
+  std::exchange(tests_, {});
+  std::exchange(blocks_, {});
   block_left_ = 0;
   block_next_ = nullptr;
 }

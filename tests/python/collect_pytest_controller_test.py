@@ -239,7 +239,8 @@ class PluginTest(ControllerTest):
             options = json.loads(c.messages[0]["options"])
             self.assertEqual(options["workerinput"], {"port": 4711})
             said = {"workerid": "gw3", "workeroutput": {"a": 1}}
-            c.send("result", name="", report=json.dumps(said).encode())
+            c.send("leaving", worker="a:3",
+                   report=json.dumps(said).encode())
             self.assertEqual(c.finish()["error"], "")
         with open(os.path.join(self.root, "down.json")) as file:
             self.assertEqual(json.load(file), [{"a": 1}, None])
@@ -322,7 +323,8 @@ cov.save()
             self.assertTrue(glob.glob(os.path.join(self.root, ".coverage.*")))
             said = {"workerid": "gw0",
                     "workeroutput": {"cov_worker_node_id": "gw0"}}
-            c.send("result", name="", report=json.dumps(said).encode())
+            c.send("leaving", worker="a:3",
+                   report=json.dumps(said).encode())
             c.end = c.finish()
         return c
 

@@ -37,7 +37,7 @@ class CollectorAndWorkerTest(PytestCollectorTest):
                 worker.leave()
             report = worker.leaving.get("report", b"")
             if report:
-                c.send("result", name="", report=report)
+                c.send("leaving", worker="a:1", report=report)
             c.end = c.finish()
         return c
 

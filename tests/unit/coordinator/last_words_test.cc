@@ -85,6 +85,7 @@ TEST_F(LastWordsTest, AQuestionThatWasLostIsAskedAgain) {
   const RunId run = SubmitLasting({Test("one")});
   Finish("a", Leases("a").at(0), Outcome::kPassed);
   Take<RunOver>("a");
+  TakeEvents<AttemptEvent>();
   Advance(Options().ask_again_after + seconds(2), {"a"});
   EXPECT_THAT(Take<RunOver>("a"), Contains(RunOver{run, true}));
   SendResults("a", {RunLeftItem{run}, RunLeftItem{run}});
@@ -121,7 +122,7 @@ TEST_F(LastWordsTest, ARestartedCoordinatorWaitsForThemToo) {
   Say("a2", hello);
   sessions_["a2"] = Take<Welcome>("a2").at(0).session;
   next_result_["a2"] = next_result_["a"];
-  Advance(seconds(3), {"a2"});
+  Advance(Options().ask_again_after + seconds(2), {"a2"});
   EXPECT_THAT(Take<RunOver>("a2"), Contains(RunOver{run, true}));
   SendResults("a2", {RunLeftItem{run}});
   EXPECT_TRUE(TakeEvents<RunEndedEvent>().at(0).green);

@@ -90,7 +90,7 @@ class RunTest : public testing::Test {
     for (const TestIndex test : unit->tests) {
       lease.tests.push_back({test, run_->Describe(test).attempt});
     }
-    run_->OnGranted(lease);
+    run_->OnGranted(lease, InstanceId{});
     return true;
   }
   void End(LeaseState& lease, Outcome outcome) {
@@ -113,7 +113,7 @@ class RunTest : public testing::Test {
   // Ends the run, which is over; the last event, which says so.
   RunEndedEvent Ended() {
     EXPECT_TRUE(run_->IsOver());
-    run_->End(kRecord);
+    run_->End({}, kRecord);
     EXPECT_FALSE(run_->IsOver()) << "twice";
     std::vector<Event> events;
     while (auto message = run_->events().Next(run_->id(), kRecord)) {

@@ -344,9 +344,10 @@ TEST(HostileTest, NumbersOverTheirTypesRangeAreRefused) {
 
 TEST(HostileTest, IdsOfAnotherLengthAreRefused) {
   const std::string bytes = Written([](MsgpackWriter& out) {
-    out.Array(2);
+    out.Array(3);
     out.Uint(29);
     out.Binary("fifteen bytes..");
+    out.Bool(false);
   });
   EXPECT_THAT(Decode(bytes), StatusIs(StatusCode::kInvalidArgument,
                                       "run_over.run: is 15 bytes, exactly 16"));
@@ -360,12 +361,12 @@ TEST(HostileTest, UnknownKindsOfEventsAndItemsAreRefused) {
     out.Uint(1);
     out.Array(1);
     out.Array(2);
-    out.Uint(5);
+    out.Uint(8);
     out.Nil();
   });
   EXPECT_THAT(Decode(bytes),
               StatusIs(StatusCode::kInvalidArgument,
-                       "results.items[0]: is of unknown kind 5"));
+                       "results.items[0]: is of unknown kind 8"));
 }
 
 TEST(HostileTest, AGreetingOfAnotherVersionIsToldFromGarbage) {

@@ -64,6 +64,11 @@ Results SampleResults() {
   results.items.emplace_back(NoteItem{SampleRun(), "the ceiling was raised"});
   results.items.emplace_back(PropertiesItem{
       SampleRun(), kToken, TestIndex{5}, 2, "Foo", {{"key", "value"}}});
+  results.items.emplace_back(
+      LateExtraItem{SampleRun(), SuiteIndex{1}, 6, extra.extra});
+  results.items.emplace_back(
+      WorkerReportItem{SampleRun(), SuiteIndex{1}, 6, "coverage", true});
+  results.items.emplace_back(RunLeftItem{SampleRun()});
   return results;
 }
 
@@ -99,6 +104,8 @@ Events SampleEvents() {
   events.events.emplace_back(RunEndedEvent{true, true, "interrupted", 101});
   events.events.emplace_back(PropertiesEvent{
       SuiteIndex{1}, TestIndex{5}, 2, "Foo", {{"key", "value"}, {"key", ""}}});
+  events.events.emplace_back(
+      WorkerReportEvent{SuiteIndex{1}, "agent-1", 6, "coverage", true});
   return events;
 }
 
@@ -160,6 +167,7 @@ SuiteSpec SampleSuite() {
   suite.working_directory = "/src/build";
   suite.scopes_share_setup = true;
   suite.forks = true;
+  suite.last_words = true;
   suite.options = std::string("\x81\x00", 2);
   return suite;
 }
@@ -248,7 +256,7 @@ std::vector<Message> SampleMessages() {
       Stop{kSession, tokens, seconds(2), "cancelled"},
       ResultAck{kSession, 12},
       OutputAck{kSession, 5},
-      RunOver{run},
+      RunOver{run, true},
       Ping{99},
 
       ClientHello{1, "0.1.0", "laptop", 99},
