@@ -20,6 +20,8 @@ namespace paceline {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -317,6 +319,71 @@ TEST_F(PythonTest, AFleetSaysTheSame) {
   const auto there = Run({"tests", "--coordinator", fleet.endpoint()});
   EXPECT_EQ(there->exit_code(), here->exit_code()) << there->err();
   EXPECT_EQ(Verdicts(), expected);
+}
+
+// A run used to end with its last test, and what failed after it was a note.
+TEST_F(PythonTest, ASessionFixtureThatFailsAtTheEndFailsTheRun) {
+  scratch_.Write("test_a.py", R"(
+import pytest, time
+@pytest.fixture(scope="session")
+def server():
+    yield
+    time.sleep(4)  # longer than a worker gets that has nothing to tear down
+    raise RuntimeError("the server did not stop")
+def test_uses_it(server): pass
+)");
+  const auto run = Run({"test_a.py"});
+  EXPECT_NE(run->exit_code(), 0);
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
+                              Pair("test_a.py::test_uses_it", "passed"),
+                              Pair("gw0: session fixture server", "error")));
+  EXPECT_THAT(run->out(), HasSubstr("the server did not stop"));
+}
+
+TEST_F(PythonTest, AWorkerThatDiesInItsSessionsTearDownFailsTheRun) {
+  scratch_.Write("test_a.py", R"(
+import os, pytest, signal
+@pytest.fixture(scope="session")
+def server():
+    yield
+    os.kill(os.getpid(), signal.SIGSEGV)
+def test_uses_it(server): pass
+)");
+  const auto run = Run({"test_a.py"});
+  EXPECT_NE(run->exit_code(), 0);
+  EXPECT_THAT(run->out(), HasSubstr("SIGSEGV"));
+  EXPECT_THAT(Verdicts(), Contains(Pair("test_a.py::test_uses_it", "passed")));
+}
+
+TEST_F(PythonTest, CoverageOfAllWorkersAndAgentsEndsUpInOneTable) {
+  const auto probe = RunProgram({kPython, "-c", "import pytest_cov"});
+  if (probe->exit_code() != 0) {
+    GTEST_SKIP() << kPython << " has no pytest-cov";
+  }
+  std::string code;
+  for (int i = 0; i < 6; ++i) {
+    absl::StrAppend(&code, "def f", i, "():\n    return ", i, "\n");
+    scratch_.Write(absl::StrCat("tests/test_", i, ".py"),
+                   absl::StrCat("import time\nimport code_under_test\n"
+                                "def test_one():\n    time.sleep(0.2)\n"
+                                "    assert code_under_test.f",
+                                i, "() == ", i, "\n"));
+  }
+  scratch_.Write("code_under_test.py", code);
+  scratch_.Write("conftest.py", "");
+  const std::vector<std::string> arguments = {
+      "--unit", "test", "tests", "--pytest-arg=--cov=code_under_test",
+      "--pytest-arg=--cov-report=term"};
+  const auto here = Run(arguments);
+  EXPECT_EQ(here->exit_code(), 0) << here->err();
+  EXPECT_THAT(here->out(), ContainsRegex("code_under_test.py +12 +0 +100%"));
+  const Fleet fleet({.agents = 3, .workers = 1});
+  std::vector<std::string> there_arguments = arguments;
+  there_arguments.insert(there_arguments.end(),
+                         {"--coordinator", fleet.endpoint()});
+  const auto there = Run(there_arguments);
+  EXPECT_EQ(there->exit_code(), 0) << there->err();
+  EXPECT_THAT(there->out(), ContainsRegex("code_under_test.py +12 +0 +100%"));
 }
 
 }  // namespace
