@@ -41,7 +41,8 @@ class ResultListener {
   virtual void OnResult(HeardResult result) = 0;
   // A worker has left, and this is what it had for the listener: see
   // SuiteSpec::last_words. Never waits.
-  virtual void OnWorkerReport(std::string worker, std::string report) = 0;
+  virtual void OnWorkerReport(std::string /*worker*/,
+                              std::string /*report*/) {}
 
   struct End {
     // For people, at the run's end; may be empty.
