@@ -537,10 +537,11 @@ void Coordinator::Impl::TellAgents() {
       continue;
     }
     AgentRecord* const agent = it->second.get();
-    if (committed < last_record_) {
-      untold_agents_.insert(instance);  // it may wait for what is to come
-    }
     SendUnsent(*agent);
+    if (agent->full || committed < last_record_) {
+      // It may wait for room, or for what is to come.
+      untold_agents_.insert(instance);
+    }
     if (const auto through = agent->result_acks.Due(committed);
         through.has_value() &&
         outbox_->Send(agent->peer, ResultAck{agent->session, *through}).ok()) {

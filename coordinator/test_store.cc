@@ -13,7 +13,7 @@ constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
 void TestStore::Clear() {
   std::exchange(suites_, {});
   std::exchange(tests_, {});
-  std::exchange(blocks_, {});
+  blocks_.clear();
   block_left_ = 0;
   block_next_ = nullptr;
 }

@@ -737,7 +737,7 @@ TEST_F(ConstraintGraphPropertyTest, AllEndNoneClashAndNoneWaitsForNothing) {
 
 // Who is waited for is known at the closing; those that named nobody had taken
 // their places by then, and a verdict without an attempt left them there.
-TEST(ConstraintGraphTest, WhoIsWaitedForGoesFirstThoughItNamesNobody) {
+TEST(ConstraintOrderTest, WhoIsWaitedForGoesFirstThoughItNamesNobody) {
   Tests tests;
   Constraints lock;
   lock.locks = {"lock"};
@@ -750,7 +750,7 @@ TEST(ConstraintGraphTest, WhoIsWaitedForGoesFirstThoughItNamesNobody) {
   EXPECT_THAT(tests.Start(), ElementsAre("two"));
 }
 
-TEST(ConstraintGraphTest, TheLongestGoesFirstAndTheUnknownBeforeIt) {
+TEST(ConstraintOrderTest, TheLongestGoesFirstAndTheUnknownBeforeIt) {
   TestStore store;
   Ledger ledger(Ledger::Policy{});
   const std::vector<double> seconds = {
@@ -774,7 +774,7 @@ TEST(ConstraintGraphTest, TheLongestGoesFirstAndTheUnknownBeforeIt) {
   EXPECT_THAT(order, ElementsAre(2, 1, 3, 0));
 }
 
-TEST(ConstraintGraphTest, WhatAnAgentLeftUndoneIsForAnother) {
+TEST(ConstraintOrderTest, WhatAnAgentLeftUndoneIsForAnother) {
   TestStore store;
   Ledger ledger(Ledger::Policy{});
   ConstraintGraph graph({});

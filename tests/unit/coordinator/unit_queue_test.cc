@@ -490,7 +490,8 @@ TEST_F(UnitQueueTest, ARetryWaitsWhileTheRestOfItsScopeRuns) {
 TEST_F(UnitQueueTest, WhatAnAgentLeftUndoneIsForAnother) {
   queue_.AddSuite(false);
   Add(kSuite, "", 4);
-  Cut();
+  while (!Cut().empty()) {
+  }
   queue_.PutFront(Tests({2, 3}), UnitId{1}, "sick");
   EXPECT_EQ(queue_.Cut(1, std::nullopt, "sick"), std::nullopt);
   EXPECT_TRUE(queue_.avoided());
