@@ -367,8 +367,11 @@ void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   event.host = std::move(held.host);
   event.worker = held.worker;
   event.result = std::move(held.extra.result);
-  if (IsGood(event.result.outcome)) {
-    // Extras are failures by definition.
+  const bool only_leaked = event.result.outcome == Outcome::kPassed &&
+                           event.result.leaked && !options_.fail_on_leak;
+  if (IsGood(event.result.outcome) && !only_leaked) {
+    // Extras are failures by definition, but for a mark that came too late for
+    // its test.
     event.result.outcome = Outcome::kError;
   }
   event.verdict = ToVerdict(event.result.outcome);

@@ -483,6 +483,32 @@ TEST_F(CoordinatorTest, AnExtraFailureIsATestOfItsOwn) {
   EXPECT_FALSE(ends[0].green);
 }
 
+// Something that a case left behind was found after the case had been told.
+class LeakedExtraTest : public CoordinatorTest {
+ protected:
+  bool IsGreen(bool fail_on_leak) {
+    Join("a", "alpha", 1, 1);
+    RunOptions options;
+    options.fail_on_leak = fail_on_leak;
+    Submit({Test("one")}, options);
+    const Lease lease = Leases("a").at(0);
+    ExtraItem extra;
+    extra.run = lease.run;
+    extra.token = lease.token;
+    extra.extra.name = "left behind";
+    extra.extra.result.outcome = Outcome::kPassed;
+    extra.extra.result.leaked = true;
+    Say("a", Results{sessions_["a"], 1, {extra}});
+    next_result_["a"] = 1;
+    Finish("a", lease, Outcome::kPassed);
+    const auto ends = TakeEvents<RunEndedEvent>();
+    return ends.size() == 1 && ends[0].green;
+  }
+};
+
+TEST_F(LeakedExtraTest, IsAWarning) { EXPECT_TRUE(IsGreen(false)); }
+TEST_F(LeakedExtraTest, IsBadWhereLeaksAre) { EXPECT_FALSE(IsGreen(true)); }
+
 TEST_F(CoordinatorTest, PropertiesThatComeLateAreTold) {
   Join("a", "alpha", 1, 2);
   Submit({Test("one")});
