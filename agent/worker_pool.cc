@@ -335,6 +335,8 @@ void WorkerPool::ExpectTest(Instant now, Unit& unit) {
     }
     bound = std::max(bound, timeout);
   }
+  // A worker that watches over its program itself says what it was.
+  bound += 2 * parameters_.kill_grace;
   unit.quiet_until = bound > Instant::max() - now
                          ? std::optional<Instant>()
                          : std::optional<Instant>(now + bound);

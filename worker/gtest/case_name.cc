@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace paceline {
 namespace {
@@ -66,6 +67,11 @@ std::string CleanName(absl::string_view raw) {
 
 std::string FullName(absl::string_view suite, absl::string_view test) {
   return CleanName(absl::StrCat(suite, ".", test));
+}
+
+bool IsOfSuite(absl::string_view name, absl::string_view suite) {
+  return absl::ConsumePrefix(&name, suite) && absl::ConsumePrefix(&name, ".") &&
+         !absl::StrContains(name, ".");
 }
 
 bool IsDisabled(absl::string_view suite, absl::string_view test) {

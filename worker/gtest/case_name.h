@@ -18,6 +18,10 @@ std::string CleanName(absl::string_view raw);
 // "Suite.Case", clean.
 std::string FullName(absl::string_view suite, absl::string_view test);
 
+// Whether the case `name` is of `suite`. Dots may stand in the names of both;
+// of a suite, only a type's does so.
+bool IsOfSuite(absl::string_view name, absl::string_view suite);
+
 // Whether GoogleTest takes the case for disabled: "DISABLED_" begins the name
 // of the suite or of the case, or follows a '/' in either.
 bool IsDisabled(absl::string_view suite, absl::string_view test);

@@ -36,6 +36,7 @@ class UnitRun {
   UnitRun(const WorkerSuite& suite, const GtestSuiteOptions& options,
           const WorkerRunUnit& unit, UnitReporter& reporter);
 
+  Duration least_outside_bound{};
   // What was learned of the program, and is of use to later units.
   bool streams = true;
   bool repeats = false;
@@ -49,6 +50,7 @@ class UnitRun {
   absl::StatusOr<ProgramCommand> Command(const std::vector<std::size_t>& tests);
   // What has no verdict yet; `and_good` adds what passed or was skipped.
   std::vector<std::size_t> Tests(bool and_good) const;
+  Duration OutsideBound(const std::vector<std::size_t>& tests) const;
   bool HasBad() const;
   void AnnounceFirst(const std::vector<std::size_t>& tests);
   void SettleLeft(Outcome outcome, const std::string& message);
@@ -141,7 +143,7 @@ absl::StatusOr<AfterProgram> UnitRun::RunProgram(
   AnnounceFirst(tests);
   PACELINE_ASSIGN_OR_RETURN(const std::unique_ptr<ProgramProcess> process,
                             ProgramProcess::Start(command));
-  const ProgramEnd end = process->Serve(run, reporter_);
+  const ProgramEnd end = process->Serve(run, reporter_, OutsideBound(tests));
   const AfterProgram after = run.OnEnd(end);
   repeats = repeats || run.repeats();
   return after;
@@ -202,6 +204,12 @@ absl::StatusOr<ProgramCommand> UnitRun::Command(
   ApplyEdits(spec.env, command.env);
   std::vector<EnvEdit> own = {
       {"PACELINE_WORKER_FD", std::nullopt},
+      // These choose cases, as we do: what is left of ours would be run.
+      // Whoever let them through meant them for the listing at most.
+      {"GTEST_TOTAL_SHARDS", std::nullopt},
+      {"GTEST_SHARD_INDEX", std::nullopt},
+      {"GTEST_SHARD_STATUS_FILE", std::nullopt},
+      {"GTEST_FILTER", std::nullopt},
       {"TEST_PREMATURE_EXIT_FILE", base + ".premature"},
   };
   if (getenv("TEST_TMPDIR") == nullptr && !unit_.temp_dir.empty()) {
@@ -222,6 +230,18 @@ std::vector<std::size_t> UnitRun::Tests(bool and_good) const {
     }
   }
   return tests;
+}
+
+// What static initialisation, set-ups and tear-downs may take between two
+// cases: as long as one of them, but a short limit for cases is not meant for
+// what they share. Zero: for ever.
+Duration UnitRun::OutsideBound(const std::vector<std::size_t>& tests) const {
+  Duration longest{};
+  for (const std::size_t test : tests) {
+    longest = std::max(longest, unit_.tests[test].timeout);
+  }
+  return longest > Duration::zero() ? std::max(longest, least_outside_bound)
+                                    : longest;
 }
 
 bool UnitRun::HasBad() const {
@@ -249,13 +269,14 @@ void UnitRun::AnnounceFirst(const std::vector<std::size_t>& tests) {
                   [](const std::string& argument) {
                     return absl::StartsWith(argument, "--gtest_shuffle");
                   });
-  if (!first.has_value() || (streams && shuffled)) {
-    return;
-  }
-  ledger_.Announce(*first);
-  if (!streams && sum > Duration::zero()) {
-    // Nothing is heard of the others before the program's end.
-    reporter_.TestDeadline(static_cast<std::uint32_t>(*first), sum);
+  // Without a stream nothing is heard of the others before the program's end.
+  const Duration bound = streams ? OutsideBound(tests) : sum;
+  // Ours first, and then the agent's, which does not know what hangs.
+  ledger_.set_outside_bound(bound > Duration::zero()
+                                ? bound + 3 * reporter_.term_grace()
+                                : Duration::zero());
+  if (first.has_value() && !(streams && shuffled)) {
+    ledger_.Expect(*first);
   }
 }
 
@@ -296,6 +317,7 @@ absl::Status GtestRunner::Open(const WorkerSuite& suite) {
 absl::Status GtestRunner::RunUnit(const WorkerRunUnit& unit,
                                   UnitReporter& reporter) {
   UnitRun run(suite_, options_, unit, reporter);
+  run.least_outside_bound = least_outside_bound_;
   run.streams = streams_;
   run.repeats = repeats_;
   const absl::Status status = run.Run();

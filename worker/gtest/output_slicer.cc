@@ -12,6 +12,7 @@ namespace paceline {
 namespace {
 
 constexpr std::size_t kMaxOutside = 64 * 1024;
+constexpr std::size_t kOutsideTail = 8 * 1024;
 
 struct Marker {
   absl::string_view text;
@@ -175,6 +176,7 @@ absl::string_view OutputSlicer::Outside() {
 
 std::string OutputSlicer::TakeOutside() {
   Outside();
+  outside_tail_.clear();
   return std::exchange(outside_, {});
 }
 
@@ -292,7 +294,14 @@ CaseOutput OutputSlicer::Close(absl::string_view text) {
 }
 
 void OutputSlicer::AppendOutside(absl::string_view text) {
-  while (!text.empty() && outside_.size() < kMaxOutside) {
+  while (!text.empty()) {
+    if (outside_.size() >= kMaxOutside) {
+      outside_tail_.append(text.data(), text.size());
+      if (outside_tail_.size() > kOutsideTail) {
+        outside_tail_.erase(0, outside_tail_.size() - kOutsideTail);
+      }
+      return;
+    }
     const std::size_t end = text.find('\n');
     const absl::string_view line =
         text.substr(0, end == absl::string_view::npos ? end : end + 1);

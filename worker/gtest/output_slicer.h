@@ -67,6 +67,8 @@ class OutputSlicer {
   // The start of what was printed outside of cases since TakeOutside.
   absl::string_view Outside();
   std::string TakeOutside();
+  // The end of it, where it was too long to keep.
+  absl::string_view OutsideTail() const { return outside_tail_; }
 
  private:
   struct Line {
@@ -98,6 +100,7 @@ class OutputSlicer {
   std::string name_;
   OutputCapture capture_;
   std::string outside_;
+  std::string outside_tail_;
 };
 
 }  // namespace paceline

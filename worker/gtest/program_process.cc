@@ -31,6 +31,8 @@ constexpr Duration kLastBytes = std::chrono::milliseconds(500);
 // While a program ends cases faster than this, they are taken together.
 constexpr int kBusyPauseMs = 1;
 constexpr std::size_t kBusyBytes = 512;
+// One that fills its pipe waits for us.
+constexpr std::size_t kFloodBytes = 64 * 1024;
 constexpr std::size_t kMaxReport = std::size_t{256} << 20;
 
 std::int64_t UnixNow() {
@@ -81,6 +83,7 @@ absl::StatusOr<std::unique_ptr<ProgramProcess>> ProgramProcess::Start(
   if (process->server_.has_value()) {
     process->server_->set_program(process->child_.pid);
   }
+  process->started_ = process->clock_.Now();
   process->output_ = std::move(pipe.first);
   process->report_ = command.report;
   return process;
@@ -98,13 +101,23 @@ ProgramProcess::~ProgramProcess() {
   KillStrays();
 }
 
-ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter) {
+ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter,
+                                 Duration outside_bound) {
+  outside_bound_ = outside_bound;
   while (!status_.has_value()) {
-    Wait(reporter, run.next_deadline());
+    std::optional<Instant> deadline = run.next_deadline();
+    for (const auto& other :
+         {HangsAt(run), killed_ ? std::optional<Instant>() : kill_at_}) {
+      if (other.has_value()) {
+        deadline = std::min(deadline.value_or(*other), *other);
+      }
+    }
+    Wait(reporter, deadline);
     const std::size_t received = Turn(run);
-    ObeyReporter(run, reporter);
+    EndIfDue(run, reporter);
     status_ = TryReap(child_.pid);
-    if (!status_.has_value() && received > kBusyBytes) {
+    if (!status_.has_value() && received > kBusyBytes &&
+        received < kFloodBytes) {
       std::array<pollfd, 1> fds = {pollfd{child_.pidfd.get(), POLLIN, 0}};
       poll(fds.data(), fds.size(), kBusyPauseMs);
     }
@@ -119,7 +132,7 @@ ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter) {
   while ((!OutputClosed() || stream_pending()) && clock_.Now() < grace) {
     Wait(reporter, grace);
     Turn(run);
-    ObeyReporter(run, reporter);
+    EndIfDue(run, reporter);
   }
   end.leaked = !OutputClosed();
   KillStrays();
@@ -134,11 +147,13 @@ ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter) {
       !ended_by_us_.has_value()) {
     std::array<pollfd, 1> fds = {pollfd{reporter.wake_fd(), POLLIN, 0}};
     poll(fds.data(), fds.size(), 20);
-    ObeyReporter(run, reporter);
+    EndIfDue(run, reporter);
   }
   end.status = *status_;
   end.unix_ns = UnixNow();
   end.ended_by_us = ended_by_us_;
+  end.stopped = stopped_;
+  end.hung = hung_;
   end.report = ReadReport(report_);
   return end;
 }
@@ -158,8 +173,8 @@ void ProgramProcess::Wait(const UnitReporter& reporter,
   }
   int timeout = -1;
   if (deadline.has_value()) {
-    const Duration left =
-        std::max<Duration>(*deadline - clock_.Now(), Duration::zero());
+    const Duration left = std::clamp<Duration>(
+        *deadline - clock_.Now(), Duration::zero(), std::chrono::minutes(1));
     timeout = static_cast<int>(
         std::chrono::ceil<std::chrono::milliseconds>(left).count());
   }
@@ -208,24 +223,56 @@ void ProgramProcess::ReadOutput(std::size_t max, std::string& bytes) {
   }
 }
 
-void ProgramProcess::ObeyReporter(const ProgramRun& run,
-                                  UnitReporter& reporter) {
-  if (ended_by_us_.has_value()) {
-    return;
+std::optional<Instant> ProgramProcess::HangsAt(const ProgramRun& run) const {
+  if (outside_bound_ <= Duration::zero() || run.in_case() ||
+      !run.follows_cases() || ended_by_us_.has_value() || status_.has_value()) {
+    return std::nullopt;
   }
+  const Instant since = run.last_case_ended().value_or(started_);
+  return outside_bound_ > Instant::max() - since
+             ? std::optional<Instant>()
+             : std::optional<Instant>(since + outside_bound_);
+}
+
+void ProgramProcess::EndIfDue(const ProgramRun& run, UnitReporter& reporter) {
   // Asked for in any case, or its descriptor stays readable for as long as the
   // case runs.
   const bool stop = reporter.StopRequested();
+  const Instant now = clock_.Now();
   if (reporter.Terminating()) {
-    ended_by_us_ = "ended by SIGTERM to its worker";
-  } else if (stop && !run.in_case()) {
+    // The signal went to the program as well.
+    if (!ended_by_us_.has_value()) {
+      ended_by_us_ = "ended by SIGTERM to its worker";
+    }
+    term_at_ = term_at_.value_or(now);
+    const Instant by = *term_at_ + reporter.term_grace();
+    kill_at_ = std::min(kill_at_.value_or(by), by);
+  } else if (ended_by_us_.has_value()) {
+    // On its way out.
+  } else if (stop && run.follows_cases() && !run.in_case()) {
     ended_by_us_ = "stopped";
-  } else {
-    return;
+    stopped_ = true;
+    Terminate(reporter);
+  } else if (const auto hangs_at = HangsAt(run);
+             hangs_at.has_value() && now >= *hangs_at) {
+    hung_ = outside_bound_;
+    ended_by_us_ = "hung outside of cases";
+    Terminate(reporter);
   }
-  if (!status_.has_value()) {
+  if (kill_at_.has_value() && now >= *kill_at_ && !killed_ &&
+      !status_.has_value()) {
+    killed_ = true;
     KillTree();
   }
+}
+
+void ProgramProcess::Terminate(const UnitReporter& reporter) {
+  if (status_.has_value()) {
+    return;
+  }
+  term_at_ = clock_.Now();
+  kill_at_ = *term_at_ + reporter.term_grace();
+  SignalTree(child_.pid, SIGTERM, /*including_root=*/true);
 }
 
 void ProgramProcess::KillTree() const {

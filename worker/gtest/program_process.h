@@ -44,9 +44,12 @@ class ProgramProcess {
   ProgramProcess(const ProgramProcess&) = delete;
   ProgramProcess& operator=(const ProgramProcess&) = delete;
 
-  // Feeds `run` until the process has ended, by itself or because the reporter
-  // says so; nothing of it runs any more then.
-  ProgramEnd Serve(ProgramRun& run, UnitReporter& reporter);
+  // Feeds `run` until the process has ended: by itself, because the reporter
+  // says so, or because no case ran for `outside_bound` (zero: for ever).
+  // Nothing of it runs any more then. What is to end gets SIGTERM, the
+  // reporter's grace, and SIGKILL.
+  ProgramEnd Serve(ProgramRun& run, UnitReporter& reporter,
+                   Duration outside_bound);
 
  private:
   ProgramProcess() = default;
@@ -55,11 +58,12 @@ class ProgramProcess {
   // Hands on what has come. Returns how much that was.
   std::size_t Turn(ProgramRun& run);
   void ReadOutput(std::size_t max, std::string& bytes);
-  // Looks at the reporter; ends the program if it says so.
-  void ObeyReporter(const ProgramRun& run, UnitReporter& reporter);
-  void TakeTurnsUntilQuiet(ProgramRun& run);
+  // When it has hung outside of cases.
+  std::optional<Instant> HangsAt(const ProgramRun& run) const;
+  // Looks at the reporter and the clock; ends the program if they say so.
+  void EndIfDue(const ProgramRun& run, UnitReporter& reporter);
+  void Terminate(const UnitReporter& reporter);
   void KillTree() const;
-  // Whether there was anything to kill.
   void KillStrays() const;
   bool OutputClosed() const { return !output_.valid(); }
 
@@ -70,6 +74,14 @@ class ProgramProcess {
   std::string report_;
   std::optional<WaitStatus> status_;
   std::optional<std::string> ended_by_us_;
+  bool stopped_ = false;
+  std::optional<Duration> hung_;
+  Duration outside_bound_{};
+  Instant started_;
+  // Since when it knows that it has to end, and when it is killed.
+  std::optional<Instant> term_at_;
+  std::optional<Instant> kill_at_;
+  bool killed_ = false;
   std::vector<pollfd> fds_;
   std::string stream_bytes_;
   std::string output_bytes_;

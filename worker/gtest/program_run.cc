@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/gtest/case_name.h"
+#include "worker/gtest/filter.h"
 
 namespace paceline {
 namespace {
@@ -17,8 +18,8 @@ using Kind = StreamEvent::Kind;
 // is not waited for longer.
 constexpr Duration kEndLineWait = std::chrono::milliseconds(100);
 // A program whose tests are over mostly ends at once, and its report is there;
-// one that does not is in a tear-down, which is no test's time.
-constexpr Duration kEndWait = std::chrono::milliseconds(300);
+// one that does not is in a tear-down, and people want to know by then.
+constexpr Duration kEndWait = std::chrono::seconds(2);
 // Of one case. The last is kept too: a skip ends its case.
 constexpr std::size_t kMaxParts = 100;
 
@@ -39,6 +40,8 @@ void KeepPart(StreamEvent event, std::vector<PartResult>& parts) {
     parts.push_back(std::move(part));
   }
 }
+
+constexpr absl::string_view kRun = "[ RUN      ] ";
 
 // What the next line needs to know of a line without its end.
 constexpr std::size_t kMaxLineBegun = 8 * 1024;
@@ -63,6 +66,8 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
   slicer_.Append(turn.output);
   if (!options_.streams) {
     FollowRunLines(turn.output);
+  } else if (!streamed_ && !prints_cases_) {
+    prints_cases_ = absl::StrContains(turn.output, kRun);
   }
   stream_.Append(turn.stream,
                  [this](StreamEvent event) { OnEvent(std::move(event)); });
@@ -87,7 +92,6 @@ void ProgramRun::OnTurn(const ProgramTurn& turn) {
 }
 
 void ProgramRun::FollowRunLines(absl::string_view output) {
-  constexpr absl::string_view kRun = "[ RUN      ] ";
   // A line may come in pieces.
   const std::string text = line_begun_ + std::string(output);
   const std::size_t end = text.rfind('\n');
@@ -97,7 +101,11 @@ void ProgramRun::FollowRunLines(absl::string_view output) {
   }
   line_begun_ = text.substr(end + 1, kMaxLineBegun);
   const absl::string_view lines = absl::string_view(text).substr(0, end);
-  const std::size_t at = lines.rfind(kRun);
+  // A case may print such words, but most often not as a line's first.
+  std::size_t at = lines.rfind(kRun);
+  while (at != absl::string_view::npos && at > 0 && lines[at - 1] != '\n') {
+    at = lines.rfind(kRun, at - 1);
+  }
   if (at != absl::string_view::npos) {
     const absl::string_view rest = lines.substr(at + kRun.size());
     last_run_line_ = CleanName(rest.substr(0, rest.find('\n')));
@@ -190,6 +198,7 @@ void ProgramRun::OnTestEnd(const StreamEvent& event) {
   }
   FinishEnded();
   ended_ = *std::exchange(open_, std::nullopt);
+  last_case_ended_ = now_;
   ended_->passed = event.passed;
   ended_->elapsed = event.elapsed;
 }
@@ -214,6 +223,9 @@ void ProgramRun::OnPart(StreamEvent event) {
 
 void ProgramRun::OnSuiteEnd(const StreamEvent& event) {
   FinishEnded();
+  if (event.passed) {
+    DecideSkipped();
+  }
   const auto in_suite = [this](const Outside& outside) {
     return outside.suite == suite_ && (outside.phase == Phase::kSuiteSetUp ||
                                        outside.phase == Phase::kSuite);
@@ -270,14 +282,62 @@ void ProgramRun::FinishEnded(CaseOutput output) {
   } else {
     held.undecided = done.output.end_line != EndLine::kFailed;
   }
+  if (held.undecided) {
+    held.parts = done.parts;
+  }
   suite_failed_ = suite_failed_ || !IsGood(outcome);
   held.result = ResultOf(done, outcome);
   // One that started again inside of itself may be settled by now.
   if (done.test.has_value() && !ledger_.settled(*done.test)) {
+    last_ended_ = done.test;
     SettleOrHold(*done.test, std::move(held));
+  } else if (outcome == Outcome::kFailed && IsOverselected(done.name)) {
+    // Whoever was asked to run it tells of it; here it explains the status.
+    bad_seen_ = true;
   } else if (outcome == Outcome::kFailed) {
     AddExtra(NameOfUnasked(done.name), Outcome::kFailed, held.result.message,
              done.parts);
+  }
+}
+
+bool ProgramRun::IsOverselected(const std::string& name) const {
+  if (ledger_.Find(name).has_value()) {
+    return false;
+  }
+  for (std::size_t test = 0; test < ledger_.size(); ++test) {
+    if (FilterSelects(ledger_.name(test), name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void ProgramRun::DecideSkipped() {
+  std::vector<std::size_t> decided;
+  for (auto& [test, held] : held_) {
+    if (!held.undecided || !IsOfSuite(ledger_.name(test), suite_)) {
+      continue;
+    }
+    held.undecided = false;
+    TestResult& result = held.result;
+    result.details.clear();
+    if (held.failed_set_up.empty()) {
+      result.outcome = Outcome::kSkipped;
+      result.message.clear();
+      DescribeSkip(held.parts, result);
+    } else {
+      result.outcome = Outcome::kError;
+      result.message = held.failed_set_up;
+    }
+    decided.push_back(test);
+  }
+  for (const std::size_t test : decided) {
+    const bool last = ledger_.left() == 1;
+    if (!options_.repeats && !last &&
+        !(test < options_.repeated.size() && options_.repeated[test])) {
+      Settle(test, std::move(held_.at(test).result));
+      held_.erase(test);
+    }
   }
 }
 
@@ -308,7 +368,6 @@ TestResult ProgramRun::ResultOf(Case& done, Outcome outcome) {
 }
 
 void ProgramRun::SettleOrHold(std::size_t test, Held held) {
-  bad_seen_ = bad_seen_ || !IsGood(held.result.outcome);
   const auto it = held_.find(test);
   if (it != held_.end()) {
     // One verdict for all its starts: the worst. The report tells of the last
@@ -331,6 +390,7 @@ void ProgramRun::SettleOrHold(std::size_t test, Held held) {
   }
   if (held.undecided || may_repeat || last) {
     held_.emplace(test, std::move(held));
+    ledger_.Rest(test);
   } else {
     Settle(test, std::move(held.result));
   }
@@ -342,7 +402,6 @@ void ProgramRun::TellLast() {
   if (it != held_.end()) {
     Settle(it->first, std::move(it->second.result));
     held_.erase(it);
-    last_told_early_ = true;
   }
 }
 

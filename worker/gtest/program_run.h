@@ -66,6 +66,10 @@ struct ProgramEnd {
   // We ended it: cases that run get this as their message, those that did not
   // start get nothing.
   std::optional<std::string> ended_by_us;
+  // Why we did: the unit was stopped. A case that began after that has not run.
+  bool stopped = false;
+  // Why we did: it ran no case for so long, in the phase that it is in.
+  std::optional<Duration> hung;
   std::optional<XmlReport> report;
   // Something still held its output after it was gone.
   bool leaked = false;
@@ -90,6 +94,13 @@ class ProgramRun {
   std::optional<Instant> next_deadline() const;
   // Whether a case runs that has started and has not ended.
   bool in_case() const { return open_.has_value(); }
+  // Whether it is known when cases run. A program without GoogleTest's stream
+  // shows it by its printer alone.
+  bool follows_cases() const {
+    return options_.streams && (streamed_ || !prints_cases_);
+  }
+  // When the last case ended; nothing before the first.
+  std::optional<Instant> last_case_ended() const { return last_case_ended_; }
   // Whether cases were seen to start a second time.
   bool repeats() const { return repeats_; }
 
@@ -131,6 +142,7 @@ class ProgramRun {
     TestResult result;
     // It did not pass, and nothing yet says whether it was skipped.
     bool undecided = false;
+    std::vector<PartResult> parts;  // of one that is undecided
     std::string failed_set_up;
   };
 
@@ -147,6 +159,10 @@ class ProgramRun {
   void FinishEnded(CaseOutput output);
   // What a case that has no result of its own to get is called.
   std::string NameOfUnasked(const std::string& name) const;
+  // Whether the filter could not but select this case too.
+  bool IsOverselected(const std::string& name) const;
+  // What did not pass in a suite that has passed was skipped.
+  void DecideSkipped();
   TestResult ResultOf(Case& done, Outcome outcome);
   void SettleOrHold(std::size_t test, Held held);
   void TellLast();
@@ -190,6 +206,8 @@ class ProgramRun {
 
   Phase phase_ = Phase::kBeforeTests;
   bool streamed_ = false;
+  bool prints_cases_ = false;
+  std::optional<Instant> last_case_ended_;
   int iterations_started_ = 0;
   int iterations_ended_ = 0;
   int programs_ended_ = 0;
@@ -213,7 +231,8 @@ class ProgramRun {
   // than this: the agent takes a held case for one that runs.
   std::optional<std::size_t> last_;
   std::optional<Instant> last_until_;
-  bool last_told_early_ = false;
+  // The case of the unit that ended last.
+  std::optional<std::size_t> last_ended_;
 
   // Where the printer says the program is, when there is no stream.
   std::string last_run_line_;

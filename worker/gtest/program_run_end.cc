@@ -7,7 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_format.h"
+#include "worker/gtest/case_name.h"
 #include "worker/gtest/program_run.h"
 
 namespace paceline {
@@ -22,16 +23,14 @@ constexpr char kToldAtTheEnd[] =
     "told at the program's end only: it calls RUN_ALL_TESTS more than once, or "
     "cannot connect, and GoogleTest's result stream does not survive that";
 
-std::string HowItEnded(WaitStatus status) {
-  return status.exited()
-             ? absl::StrCat("exited with status ", status.exit_code())
-             : absl::StrCat("died of ", Describe(status));
-}
-
-// Dots may stand in the names of both; of a suite, only a type's does so.
-bool IsOfSuite(absl::string_view name, absl::string_view suite) {
-  return absl::ConsumePrefix(&name, suite) && absl::ConsumePrefix(&name, ".") &&
-         !absl::StrContains(name, ".");
+std::string HowItEnded(const ProgramEnd& end) {
+  if (end.hung.has_value()) {
+    return absl::StrFormat("hung for %.2f s and was ended",
+                           std::chrono::duration<double>(*end.hung).count());
+  }
+  return end.status.exited()
+             ? absl::StrCat("exited with status ", end.status.exit_code())
+             : absl::StrCat("died of ", Describe(end.status));
 }
 
 }  // namespace
@@ -50,6 +49,9 @@ AfterProgram ProgramRun::OnEnd(const ProgramEnd& end) {
   SettleUnended(end);
   ReleaseHeld(end.leaked);
   TellProperties(end);
+  if (end.hung.has_value()) {
+    return OnDeath(end);
+  }
   if (end.ended_by_us.has_value()) {
     return AfterProgram::kDone;
   }
@@ -69,7 +71,8 @@ bool ProgramRun::StreamIsRefused(const ProgramEnd& end) {
   return options_.streams && !end.ended_by_us.has_value() &&
          (programs_ended_ > 0 || !streamed_) && end.status.signaled() &&
          end.status.term_signal() == SIGABRT && !open_.has_value() &&
-         absl::StrContains(slicer_.Outside(), kNoConnection);
+         (absl::StrContains(slicer_.Outside(), kNoConnection) ||
+          absl::StrContains(slicer_.OutsideTail(), kNoConnection));
 }
 
 void ProgramRun::ReleaseBadOnly() {
@@ -173,7 +176,10 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
   } else if (end.status.signaled()) {
     message = Describe(end.status);
   } else {
-    message = absl::StrCat(HowItEnded(end.status), " before the case ended");
+    message = absl::StrCat(HowItEnded(end), " before the case ended");
+  }
+  if (end.stopped) {
+    unended_.clear();
   }
   for (Case& unended : unended_) {
     charged_ = true;
@@ -183,7 +189,9 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
     held.result.message = message;
     DescribeFailure(unended.parts, held.result);
     held.result.leaked = end.leaked;
-    if (!unended.test.has_value() || ledger_.settled(*unended.test)) {
+    if (!unended.test.has_value() && IsOverselected(unended.name)) {
+      bad_seen_ = true;
+    } else if (!unended.test.has_value() || ledger_.settled(*unended.test)) {
       AddExtra(NameOfUnasked(unended.name), Outcome::kCrashed, message,
                unended.parts);
     } else {
@@ -196,9 +204,11 @@ void ProgramRun::SettleUnended(const ProgramEnd& end) {
 }
 
 void ProgramRun::ReleaseHeld(bool leaked) {
-  if (leaked && !held_.empty() && !charged_) {
-    held_.rbegin()->second.result.leaked = true;
-  } else if (leaked && last_told_early_) {
+  const auto last =
+      last_ended_.has_value() ? held_.find(*last_ended_) : held_.end();
+  if (leaked && !charged_ && last != held_.end()) {
+    last->second.result.leaked = true;
+  } else if (leaked && !charged_ && last_ended_.has_value()) {
     ExtraResult extra;
     extra.name = absl::StrCat(options_.suite_name, ": left behind");
     extra.result.outcome = Outcome::kPassed;
@@ -240,7 +250,7 @@ AfterProgram ProgramRun::OnNormalEnd(const ProgramEnd& end) {
                               OneLine(skip->part.message)));
     } else {
       SettleLeft(Outcome::kError,
-                 absl::StrCat("the program ", HowItEnded(end.status),
+                 absl::StrCat("the program ", HowItEnded(end),
                               " and never started this case, though asked to"));
     }
   }
@@ -258,7 +268,9 @@ AfterProgram ProgramRun::OnNormalEnd(const ProgramEnd& end) {
 }
 
 AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
-  const std::string how = HowItEnded(end.status);
+  const std::string how = HowItEnded(end);
+  const Outcome outcome =
+      end.hung.has_value() ? Outcome::kTimedOut : Outcome::kCrashed;
   ReportOutsideSuites();
   ReportOutsideAll();
   if (!charged_ && !streamed_ && !options_.streams) {
@@ -276,7 +288,7 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
                                 " in the set-up of its environment"));
         break;
       case Phase::kSuiteSetUp:
-        AddExtra(absl::StrCat("set-up of ", suite_), Outcome::kCrashed,
+        AddExtra(absl::StrCat("set-up of ", suite_), outcome,
                  absl::StrCat("the program ", how), {});
         SettleLeft(
             Outcome::kError,
@@ -284,18 +296,18 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
             suite_);
         break;
       case Phase::kSuite:
-        AddExtra(absl::StrCat("tear-down of ", suite_), Outcome::kCrashed,
+        AddExtra(absl::StrCat("tear-down of ", suite_), outcome,
                  absl::StrCat("the program ", how,
                               " after the last case that ended"),
                  {});
         break;
       case Phase::kBetweenSuites:
-        AddExtra("environment tear-down", Outcome::kCrashed,
+        AddExtra("environment tear-down", outcome,
                  absl::StrCat("the program ", how), {});
         break;
       case Phase::kAfterTests:
         AddExtra(
-            "after its tests", Outcome::kCrashed,
+            "after its tests", outcome,
             absl::StrCat("the program ", how, " after the last of its tests"),
             {});
         SettleLeft(Outcome::kError,
@@ -318,7 +330,7 @@ AfterProgram ProgramRun::OnDeath(const ProgramEnd& end) {
 }
 
 AfterProgram ProgramRun::OnDeathWithoutStream(const ProgramEnd& end) {
-  const std::string how = HowItEnded(end.status);
+  const std::string how = HowItEnded(end);
   const std::optional<std::size_t> test = ledger_.Find(last_run_line_);
   if (!test.has_value() || ledger_.settled(*test)) {
     SettleLeft(Outcome::kError, absl::StrCat("the program ", how,

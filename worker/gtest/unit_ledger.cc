@@ -3,6 +3,12 @@
 #include "common/base/check.h"
 
 namespace paceline {
+namespace {
+
+// Stands for no limit: a clock that was set cannot be taken away.
+constexpr Duration kForEver = std::chrono::hours(24 * 365);
+
+}  // namespace
 
 UnitLedger::UnitLedger(const std::vector<WorkerTest>& tests,
                        UnitReporter& reporter)
@@ -25,16 +31,34 @@ std::optional<std::size_t> UnitLedger::Find(absl::string_view name) const {
                                 : std::optional<std::size_t>(it->second);
 }
 
+void UnitLedger::Expect(std::size_t test) {
+  if (settled_[test] || announced_.has_value()) {
+    return;
+  }
+  announced_ = test;
+  reporter_.TestStarted(static_cast<std::uint32_t>(test));
+  SetClock(outside_bound_);
+}
+
+void UnitLedger::Rest(std::size_t test) {
+  if (announced_.has_value() && clock_of_ == test) {
+    clock_of_.reset();
+    SetClock(outside_bound_);
+  }
+}
+
+void UnitLedger::SetClock(Duration limit) {
+  reporter_.TestDeadline(static_cast<std::uint32_t>(*announced_),
+                         limit > Duration::zero() ? limit : kForEver);
+}
+
 void UnitLedger::Announce(std::size_t test) {
   if (settled_[test] || clock_of_ == test) {
     return;
   }
   if (announced_.has_value()) {
     // Once for each test that really runs, or no clock would ever run out.
-    if (tests_[test].timeout > Duration::zero()) {
-      reporter_.TestDeadline(static_cast<std::uint32_t>(*announced_),
-                             tests_[test].timeout);
-    }
+    SetClock(tests_[test].timeout);
     clock_of_ = test;
     return;
   }

@@ -32,9 +32,18 @@ class UnitLedger {
   // The position of the case `name` in the unit.
   std::optional<std::size_t> Find(absl::string_view name) const;
 
+  // Says that `test` is to run, before its program is started: so it is named
+  // by whatever ends this worker at once. Its own clock begins with Announce;
+  // until then, and whenever it has ended and waits for its result, it has the
+  // outside bound.
+  void Expect(std::size_t test);
+  // Zero: none.
+  void set_outside_bound(Duration bound) { outside_bound_ = bound; }
   // Says that `test` runs. While another one is running as far as the agent
   // knows, that one's clock is started anew instead, with this one's limit.
   void Announce(std::size_t test);
+  // `test` has ended, and gets its result later.
+  void Rest(std::size_t test);
   // Gives `test` its result, at once or after the one that was announced.
   // Requires that it has none yet.
   void Settle(std::size_t test, TestResult result);
@@ -54,6 +63,8 @@ class UnitLedger {
 
  private:
   void Tell(std::size_t test, TestResult result);
+  // Of the announced test.
+  void SetClock(Duration limit);
 
   const std::vector<WorkerTest>& tests_;
   UnitReporter& reporter_;
@@ -63,7 +74,8 @@ class UnitLedger {
   std::vector<Outcome> outcomes_;
   std::size_t left_;
   std::optional<std::size_t> announced_;
-  // The test that was last said to run.
+  Duration outside_bound_{};
+  // The test that was last said to run, and runs.
   std::optional<std::size_t> clock_of_;
   // Settled behind the announced one's back.
   std::deque<std::pair<std::size_t, TestResult>> waiting_;

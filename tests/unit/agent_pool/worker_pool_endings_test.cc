@@ -234,7 +234,7 @@ TEST_F(PoolEndingsTest, AWorkerWithoutHelloIsEndedAndAnotherTried) {
 
 TEST_F(PoolEndingsTest, SilenceBetweenTestsHasABound) {
   Finished(worker(1), 0);
-  TickAfter(parameters_.between_tests);
+  TickAfter(parameters_.between_tests + 2 * parameters_.kill_grace);
   EXPECT_THAT(effects_.signals, ElementsAre(Pair(worker(1), SIGTERM)));
   Exited(worker(1), SIGTERM);
   EXPECT_EQ(effects_.Items<ExtraItem>().size(), 1u);

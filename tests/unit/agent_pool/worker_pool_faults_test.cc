@@ -235,7 +235,7 @@ TEST_F(PoolFaultsTest, SilenceBeforeTheFirstTestHasItsOwnBound) {
   Start(2, 1, /*suite=*/1);
   Finished(worker(1), 0);
   Hello(worker(2));
-  TickAfter(parameters_.before_first);
+  TickAfter(parameters_.before_first + 2 * parameters_.kill_grace);
   EXPECT_THAT(effects_.signals, ElementsAre(Pair(worker(2), SIGTERM)));
 }
 

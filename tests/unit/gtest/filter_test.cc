@@ -71,6 +71,16 @@ TEST(FilterTest, EveryNameIsSelectedByItsOwnFilter) {
   }
 }
 
+TEST(FilterTest, WhatElseAFilterSelectsIsKnown) {
+  for (const char* other : {"P/a-b.X", "P/a+b.X", "P/azb.X", "P/a-b.Y",
+                            "P/a-b.XX", "P/b-b.X", "P/ab.X"}) {
+    EXPECT_EQ(FilterSelects("P/a-b.X", other),
+              Selects(FilterFor({"P/a-b.X"}), other))
+        << other;
+  }
+  EXPECT_TRUE(FilterSelects("S?.C", "Sx.C"));
+}
+
 // The name in the manifest is clean; the program knows the raw one.
 TEST(FilterTest, AQuestionMarkMatchesTheByteThatWasThere) {
   EXPECT_TRUE(Selects(FilterFor({"S?.C"}), "S\xff.C"));

@@ -57,6 +57,47 @@ class ProgramRunEndTest : public testing::Test {
   std::optional<ScriptedProgram> program_;
 };
 
+// ---- Hanging outside of cases -----------------------------------------------
+
+TEST_F(ProgramRunEndTest, AHangBeforeTheFirstTestIsOneErrorForAll) {
+  ScriptedProgram& program = Program({"A.One", "B.Two"});
+  EXPECT_EQ(program.Hangs(std::chrono::seconds(10)), AfterProgram::kDone);
+  EXPECT_EQ(Word("A.One"), "error");
+  EXPECT_EQ(Word("B.Two"), "error");
+  EXPECT_EQ(Result("A.One").message,
+            "the program hung for 10.00 s and was ended before its first test");
+}
+
+TEST_F(ProgramRunEndTest, AHangInASuitesSetUpCostsThatSuite) {
+  EXPECT_EQ(Program({"A.One", "A.Two", "B.Three"})
+                .Start()
+                .Suite("A")
+                .Hangs(std::chrono::seconds(10)),
+            AfterProgram::kRunRest);
+  EXPECT_THAT(notes_->ExtraWords(),
+              ElementsAre("prog: set-up of A: timed_out"));
+  EXPECT_EQ(Word("A.One"), "error");
+  EXPECT_EQ(Word("A.Two"), "error");
+  EXPECT_EQ(Word("B.Three"), "-");
+}
+
+TEST_F(ProgramRunEndTest, AHangInATearDownIsNamed) {
+  Program({"A.One", "B.Two"})
+      .Start()
+      .Suite("A")
+      .Passes("One")
+      .Hangs(std::chrono::seconds(10));
+  EXPECT_EQ(Word("A.One"), "passed");
+  EXPECT_THAT(notes_->ExtraWords(),
+              ElementsAre("prog: tear-down of A: timed_out"));
+  Program().Start().Suite("B").Passes("Two").EndSuite().Hangs(
+      std::chrono::seconds(10));
+  EXPECT_EQ(Word("B.Two"), "passed");
+  EXPECT_THAT(notes_->ExtraWords(),
+              ElementsAre("prog: tear-down of A: timed_out",
+                          "prog: environment tear-down: timed_out"));
+}
+
 // ---- Death in a case --------------------------------------------------------
 
 TEST_F(ProgramRunEndTest, ACrashIsChargedToTheRunningCaseAndTheRestRuns) {
@@ -471,6 +512,16 @@ TEST_F(ProgramRunEndTest, AProgramThatCannotConnectIsRunWithoutTheStream) {
   EXPECT_EQ(Word("A.One"), "-");
 }
 
+// However much the program printed before it.
+TEST_F(ProgramRunEndTest, WhyAProgramAbortsIsFoundBehindMuchOutput) {
+  EXPECT_EQ(Program({"A.One"})
+                .Says(std::string(200'000, 'x') + "\n")
+                .Says(kNoConnection)
+                .Dies(SIGABRT),
+            AfterProgram::kWithoutStream);
+  EXPECT_EQ(Word("A.One"), "-");
+}
+
 TEST_F(ProgramRunEndTest, AnyOtherAbortIsTheProgramsOwn) {
   // Another text.
   EXPECT_EQ(Program({"A.One"}).Says("assertion failed\n").Dies(SIGABRT),
@@ -487,6 +538,15 @@ TEST_F(ProgramRunEndTest, AnAbortInACaseThatPrintsThatTextIsTheCases) {
                 .Dies(SIGABRT),
             AfterProgram::kDone);
   EXPECT_EQ(Word("A.One"), "crashed");
+}
+
+TEST_F(ProgramRunEndTest, WithoutTheStreamWordsInALineAreNoRunLine) {
+  WithoutStream({"A.One", "A.Two"})
+      .Says("[ RUN      ] A.One\n")
+      .Says("it says [ RUN      ] A.Two\n")
+      .Dies(SIGSEGV);
+  EXPECT_EQ(Word("A.One"), "crashed");
+  EXPECT_EQ(Word("A.Two"), "-");
 }
 
 TEST_F(ProgramRunEndTest, WithoutTheStreamTheReportDecides) {

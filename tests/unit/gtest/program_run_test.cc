@@ -123,7 +123,7 @@ TEST(ProgramRunLiveTest, ACaseRunsFromItsStartToItsEnd) {
   EXPECT_FALSE(program.run().in_case());
 }
 
-// Held for its properties, and taken by the agent for a case that runs.
+// Held for its properties, and shown as a case that runs.
 TEST(ProgramRunLiveTest, ASlowTearDownIsNotTheLastCasesTime) {
   UnitNotes notes({"A.One", "A.Two"});
   UnitLedger ledger(notes.tests, notes);
@@ -131,7 +131,7 @@ TEST(ProgramRunLiveTest, ASlowTearDownIsNotTheLastCasesTime) {
   program.Start().Suite("A").Passes("One").Passes("Two");
   EXPECT_EQ(notes.Word("A.Two"), "-");
   ASSERT_TRUE(program.run().next_deadline().has_value());
-  program.Wait(std::chrono::milliseconds(300));
+  program.Wait(std::chrono::seconds(2));
   EXPECT_EQ(notes.Word("A.Two"), "passed");
   // And what it says later is not lost.
   program.Fails("tear-down").EndSuite(false).EndTests(false).Exits(1);
@@ -145,7 +145,7 @@ TEST(ProgramRunLiveTest, WhatASlowProgramLeavesBehindIsStillNamed) {
   program.Start()
       .Suite("A")
       .Passes("One")
-      .Wait(std::chrono::seconds(1))
+      .Wait(std::chrono::seconds(3))
       .EndSuite()
       .EndTests()
       .Leaks()
@@ -180,6 +180,82 @@ TEST_P(ProgramRunTest, WithoutAPrinterTheReportTellsSkippedFromFailed) {
   EXPECT_EQ(Result("A.Two").message, "Failed x");
   EXPECT_EQ(Word("A.Three"), "passed");
   EXPECT_THAT(notes_->extras, IsEmpty());
+}
+
+// The report comes when all is over; the suite's end says enough.
+TEST_P(ProgramRunTest, WhatDidNotPassInASuiteThatPassedWasSkipped) {
+  ScriptedProgram& program = Program({"A.One", "A.Two", "B.One"});
+  program.PrintsNothing()
+      .Start()
+      .Suite("A")
+      .Case("One")
+      .Skips("why")
+      .Skipped()
+      .Passes("Two")
+      .EndSuite()
+      .Suite("B")
+      .Case("One")
+      .Dies(SIGSEGV);
+  EXPECT_EQ(Word("A.One"), "skipped");
+  EXPECT_EQ(Result("A.One").message, "why");
+  EXPECT_EQ(Word("A.Two"), "passed");
+  EXPECT_EQ(Word("B.One"), "crashed");
+  EXPECT_THAT(notes_->extras, IsEmpty());
+}
+
+// While nobody knew whether the case was skipped, it explained the status.
+TEST_P(ProgramRunTest, ASkipDoesNotExplainABadStatus) {
+  Program({"A.One", "A.Two"})
+      .PrintsNothing()
+      .Start()
+      .Suite("A")
+      .Case("One")
+      .Skips("why")
+      .Skipped()
+      .Passes("Two")
+      .EndSuite()
+      .EndTests()
+      .Report({XmlSkipped("A.One"), XmlPassed("A.Two")})
+      .Exits(9);
+  EXPECT_EQ(Word("A.One"), "skipped");
+  EXPECT_THAT(notes_->ExtraWords(), ElementsAre("prog: exit status 9: failed"));
+}
+
+// A ':' in a filter ends a pattern, so '?' stands for it.
+TEST_P(ProgramRunTest, ACaseThatTheFilterCannotTellApartIsNotTold) {
+  Program({"P/a-b.X"})
+      .Start()
+      .Suite("P/a+b")
+      .Case("X")
+      .Fails("whoever was asked tells of it")
+      .Failed()
+      .EndSuite(false)
+      .Suite("P/a-b")
+      .Passes("X")
+      .EndSuite()
+      .EndTests(false)
+      .Exits(1);
+  EXPECT_EQ(Word("P/a-b.X"), "passed");
+  EXPECT_THAT(notes_->extras, IsEmpty());
+}
+
+TEST_P(ProgramRunTest, WhatIsLeftBehindIsTheLastRunCases) {
+  Program({"A.One", "A.Two"})
+      .PrintsNothing()
+      .Start()
+      .Suite("A")
+      .Case("Two")
+      .Fails("x")
+      .Failed()
+      .Case("One")
+      .Fails("y")
+      .Failed()
+      .EndSuite(false)
+      .EndTests(false)
+      .Leaks()
+      .Exits(1);
+  EXPECT_TRUE(Result("A.One").leaked);
+  EXPECT_FALSE(Result("A.Two").leaked);
 }
 
 TEST_P(ProgramRunTest, WithoutPrinterAndReportWhatDidNotPassHasFailed) {
@@ -708,7 +784,7 @@ TEST_P(ProgramRunTest, ACaseThatWasNotAskedForCountsIfItFails) {
       .Start()
       .Suite("A")
       .Passes("a+b")
-      .Case("a-b")
+      .Case("other")
       .Fails("x")
       .Failed()
       .Passes("a?b")
@@ -718,7 +794,7 @@ TEST_P(ProgramRunTest, ACaseThatWasNotAskedForCountsIfItFails) {
       .Exits(1);
   EXPECT_EQ(Word("A.a?b"), "passed");
   EXPECT_THAT(notes_->ExtraWords(),
-              ElementsAre("prog: A.a-b, which was not asked for: failed"));
+              ElementsAre("prog: A.other, which was not asked for: failed"));
 }
 
 // A case that forks and returns goes on as GoogleTest in the child.

@@ -8,6 +8,7 @@
 #define PACELINE_TESTS_UNIT_GTEST_SCRIPTED_PROGRAM_H_
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -242,6 +243,12 @@ class ScriptedProgram {
   AfterProgram Exits(int code) {
     end_.status = WaitStatus{code << 8};
     return End();
+  }
+  // Outside of cases, and is ended.
+  AfterProgram Hangs(Duration duration) {
+    end_.hung = duration;
+    end_.ended_by_us = "hung outside of cases";
+    return Dies(SIGTERM);
   }
   AfterProgram Dies(int signal) {
     end_.status = WaitStatus{signal};

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 // Writes down what it is told, a word a call.
 class Journal final : public UnitReporter {
@@ -131,11 +132,28 @@ TEST_F(UnitLedgerTest, TheClockOfAnotherCaseIsThatOfTheAnnouncedOne) {
               ElementsAre("deadline 0 2 s", "deadline 0 3 s"));
 }
 
-TEST_F(UnitLedgerTest, ACaseWithoutALimitStartsNoClock) {
+TEST_F(UnitLedgerTest, ACaseWithoutALimitIsNotOnTheClockOfAnother) {
   tests_[1].timeout = Duration::zero();
   ledger_->Announce(0);
   ledger_->Announce(1);
-  EXPECT_THAT(journal_.entries, ElementsAre("started 0"));
+  EXPECT_THAT(journal_.entries,
+              ElementsAre("started 0", StartsWith("deadline 0 ")));
+}
+
+// Neither what goes before a case nor what follows it is its time.
+TEST_F(UnitLedgerTest, OnlyACaseThatRunsIsOnItsOwnClock) {
+  ledger_->set_outside_bound(std::chrono::seconds(20));
+  ledger_->Expect(0);
+  EXPECT_THAT(journal_.Take(), ElementsAre("started 0", "deadline 0 20 s"));
+  ledger_->Announce(0);
+  EXPECT_THAT(journal_.Take(), ElementsAre("deadline 0 1 s"));
+  ledger_->Announce(0);
+  EXPECT_THAT(journal_.Take(), IsEmpty());
+  ledger_->Rest(0);
+  ledger_->Rest(0);
+  EXPECT_THAT(journal_.Take(), ElementsAre("deadline 0 20 s"));
+  ledger_->Announce(1);
+  EXPECT_THAT(journal_.Take(), ElementsAre("deadline 0 2 s"));
 }
 
 TEST_F(UnitLedgerTest, WhatIsSettledMeanwhileWaitsForTheAnnouncedCase) {
