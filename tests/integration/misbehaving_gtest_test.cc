@@ -111,6 +111,10 @@ TEST_F(MisbehavingGtestTest, CommonEndingsAreToldApart) {
                      {"Outcomes.DISABLED_Fails", "skipped", "disabled"},
                      {"DISABLED_Outcomes.Fails", "skipped", "disabled"},
                  });
+  // GoogleTest's own lines are none of the output.
+  for (const auto& [name, test] : run.tests) {
+    EXPECT_THAT(test.output, Not(HasSubstr("[ "))) << name;
+  }
   const JunitTest recorded = OnlyTest(run.tests, "Outcomes.RecordsProperties");
   EXPECT_THAT(recorded.properties,
               testing::IsSupersetOf(std::map<std::string, std::string>{
@@ -189,9 +193,12 @@ VerdictTable EnvironmentTable(const std::string& verdict,
 }
 
 TEST_F(MisbehavingGtestTest, ASoundEnvironmentIsNotMentioned) {
-  const Finished run = RunPaceline("gtest_environment");
-  EXPECT_EQ(run.exit_code, 0);
-  ExpectVerdicts(run.tests, EnvironmentTable("passed", ""));
+  // A tear-down may skip itself.
+  for (const char* mode : {"nothing", "tear-down=skip"}) {
+    const Finished run = RunPaceline("gtest_environment", {}, {mode});
+    EXPECT_EQ(run.exit_code, 0) << run.text;
+    ExpectVerdicts(run.tests, EnvironmentTable("passed", ""));
+  }
 }
 
 TEST_F(MisbehavingGtestTest, AFailingEnvironmentSetUpIsNamed) {
@@ -483,6 +490,52 @@ TEST_F(MisbehavingGtestTest, FailuresAroundASuiteAreNamed) {
               Not(HasSubstr("the only failure here")));
   EXPECT_THAT(OnlyTest(run.tests, "SucceedingSetUp.Fails").output,
               HasSubstr("the only failure here"));
+}
+
+// The limit is of a case; what hangs between cases is ended too, and named
+// once.
+TEST_F(MisbehavingGtestTest, AHangOutsideOfCasesIsNamedOnce) {
+  const Finished set_up =
+      RunPaceline("gtest_hangs", {"--timeout", "1s"}, {"suite-set-up=hang"});
+  EXPECT_EQ(set_up.exit_code, 1);
+  ExpectVerdicts(set_up.tests, {
+                                   {"Slow.First", "error", "hung for 10.00 s"},
+                                   {"Slow.Second", "error", "hung for 10.00 s"},
+                                   {"Slow.Third", "error", "hung for 10.00 s"},
+                                   {Extra("gtest_hangs", "set-up of Slow"),
+                                    "timed_out", "hung for 10.00 s"},
+                                   {"OnTerm.Waits", "passed"},
+                               });
+  const Finished tear_down =
+      RunPaceline("gtest_hangs", {"--timeout", "1s"}, {"suite-tear-down=hang"});
+  EXPECT_EQ(tear_down.exit_code, 1);
+  ExpectVerdicts(tear_down.tests,
+                 {
+                     {"Slow.First", "passed"},
+                     {"Slow.Second", "passed"},
+                     {"Slow.Third", "passed"},
+                     {Extra("gtest_hangs", "tear-down of Slow"), "timed_out",
+                      "hung for 10.00 s"},
+                     {"OnTerm.Waits", "passed"},
+                 });
+}
+
+TEST_F(MisbehavingGtestTest, WhatIsSlowOutsideOfCasesIsNoCasesTime) {
+  for (const char* phase : {"static", "suite-set-up", "tear-down"}) {
+    const Finished run = RunPaceline("gtest_hangs", {"--timeout", "1s"},
+                                     {absl::StrCat(phase, "=2500")});
+    EXPECT_EQ(run.exit_code, 0) << phase << run.text;
+  }
+}
+
+TEST_F(MisbehavingGtestTest, ACaseOverItsTimeMayPutItsThingsAway) {
+  const Finished run = RunPaceline(
+      "gtest_hangs", {"--timeout", "1s", "--filter", "OnTerm.Waits"},
+      {"case=cleans-up"});
+  EXPECT_EQ(run.exit_code, 1);
+  ExpectVerdicts(run.tests,
+                 {{"OnTerm.Waits", "timed_out", "timed out after 1.00 s"}});
+  EXPECT_EQ(OnlyTest(run.tests, "OnTerm.Waits").output, "waiting\nput away\n");
 }
 
 TEST_F(MisbehavingGtestTest, TheTablesAreTheSameOnAFleet) {

@@ -89,6 +89,10 @@ class RecordingReporter final : public UnitReporter {
     }
   }
   void Extra(ExtraResult extra) override { extras.push_back(std::move(extra)); }
+  void LateProperties(std::uint32_t test, TestProperties properties) override {
+    PACELINE_CHECK(results.contains(test));
+    late_properties[test] = std::move(properties);
+  }
   bool StopRequested() override {
     asked_ = true;
     return stop_ || terminating_;
@@ -115,6 +119,7 @@ class RecordingReporter final : public UnitReporter {
   std::map<std::uint32_t, TestResult> results;
   std::map<std::uint32_t, std::vector<Duration>> deadlines;
   std::vector<ExtraResult> extras;
+  std::map<std::uint32_t, TestProperties> late_properties;
   std::vector<pid_t> kept;
   Duration grace{};
 

@@ -1,5 +1,5 @@
-// Verdicts of real programs, each of which misbehaves in its own way: what the
-// tests with made-up programs take for GoogleTest's behaviour is its behaviour.
+// What a worker tells its agent of real programs, beyond their verdicts: those
+// are the subject of tests/integration/misbehaving_gtest_test.cc.
 
 #include "worker/gtest/gtest_worker.h"
 
@@ -7,9 +7,12 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
@@ -18,6 +21,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/os/process_tree.h"
 #include "tests/support/program.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/worker_fakes.h"
@@ -76,10 +80,38 @@ class GtestWorkerTest : public testing::Test {
                 tests.end());
     ASSERT_THAT(tests, SizeIs(names.size()));
   }
-  void Run() {
-    GtestRunner runner;
+  void Run(Duration least_outside_bound = std::chrono::seconds(10)) {
+    GtestRunner runner(least_outside_bound);
     ASSERT_THAT(runner.Open(suite_), IsOk());
     ASSERT_THAT(runner.RunUnit(unit_, reporter_), IsOk());
+  }
+  // As an agent does, which signals every process below it: when the running
+  // case has said what SIGTERM is to it.
+  void TerminateWhenItWaits() {
+    reporter_.grace = std::chrono::milliseconds(500);
+    reporter_.on_wait = [this](bool) {
+      for (const pid_t pid : Children(getpid())) {
+        if (!terminated_ && CaresForSigterm(pid)) {
+          terminated_ = true;
+          kill(pid, SIGTERM);
+          reporter_.Terminate();
+        }
+      }
+    };
+  }
+  static bool CaresForSigterm(pid_t pid) {
+    std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+    std::string line;
+    while (std::getline(status, line)) {
+      if (absl::StartsWith(line, "SigIgn:") ||
+          absl::StartsWith(line, "SigCgt:")) {
+        const auto mask = std::stoull(line.substr(7), nullptr, 16);
+        if ((mask >> (SIGTERM - 1) & 1U) != 0) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
   // "Suite.Case" and its outcome, for all that have one.
   std::map<std::string, std::string> Words() const {
@@ -119,22 +151,12 @@ class GtestWorkerTest : public testing::Test {
   WorkerSuite suite_;
   WorkerRunUnit unit_;
   RecordingReporter reporter_;
+  bool terminated_ = false;
 };
 
-TEST_F(GtestWorkerTest, EachCommonEndingHasItsOutcome) {
+TEST_F(GtestWorkerTest, AFailureSaysWhereAndWhy) {
   Ask("gtest_outcomes");
   Run();
-  EXPECT_THAT(
-      Words(),
-      UnorderedElementsAre(
-          Pair("Outcomes.Passes", "passed"), Pair("Outcomes.Fails", "failed"),
-          Pair("Outcomes.FailsTwice", "failed"),
-          Pair("Outcomes.FailsFatally", "failed"),
-          Pair("Outcomes.Throws", "failed"), Pair("Outcomes.Skips", "skipped"),
-          Pair("Outcomes.SkipsAndFails", "failed"),
-          Pair("Outcomes.Succeeds", "passed"),
-          Pair("Outcomes.RecordsProperties", "passed")));
-  EXPECT_THAT(Extras(), IsEmpty());
   EXPECT_THAT(Result("Outcomes.Fails").message, HasSubstr("arithmetic"));
   EXPECT_THAT(Result("Outcomes.Fails").file, HasSubstr("outcomes.cc"));
   EXPECT_EQ(Result("Outcomes.Fails").line, 9U);
@@ -166,147 +188,12 @@ TEST_F(GtestWorkerTest, PropertiesOfTheLastCaseAreReported) {
       ElementsAre(Pair("build", "42"), Pair("flavour", "plain & <simple>")));
 }
 
-TEST_F(GtestWorkerTest, EachCrashIsChargedToItsCaseAndTheRestRuns) {
-  Ask("gtest_crash");
-  Run();
-  EXPECT_THAT(
-      Words(),
-      UnorderedElementsAre(
-          Pair("Crash.BeforePasses", "passed"), Pair("Crash.Segv", "crashed"),
-          Pair("Crash.BetweenFails", "failed"), Pair("Crash.Bus", "crashed"),
-          Pair("Crash.Fpe", "crashed"), Pair("Crash.Ill", "crashed"),
-          Pair("Crash.Abort", "crashed"), Pair("Crash.BetweenSkips", "skipped"),
-          Pair("Crash.Kill", "crashed"), Pair("Crash.Term", "crashed"),
-          Pair("Crash.Pipe", "crashed"), Pair("Crash.ExitsWith0", "crashed"),
-          Pair("Crash.LeavesWith0", "crashed"),
-          Pair("Crash.ExitsWith3", "crashed"),
-          Pair("Crash.FailsThenCrashes", "crashed"),
-          Pair("Crash.AfterPasses", "passed")));
-  EXPECT_THAT(Extras(), IsEmpty());
-  EXPECT_THAT(Result("Crash.Segv").message, HasSubstr("SIGSEGV"));
-  EXPECT_EQ(Result("Crash.Segv").output.head, "about to crash\n");
-  EXPECT_THAT(Result("Crash.LeavesWith0").message, HasSubstr("status 0"));
-  EXPECT_THAT(Result("Crash.FailsThenCrashes").details,
-              HasSubstr("a failure before the crash"));
-}
-
-TEST_F(GtestWorkerTest, ThreadsafeDeathTestsDoNotDisturbTheStream) {
-  Ask("gtest_death");
-  Run();
-  std::map<std::string, std::string> words = Words();
-  EXPECT_EQ(words["PlainDeathTest.DoesNotDie"], "failed");
-  words.erase("PlainDeathTest.DoesNotDie");
-  EXPECT_THAT(words, SizeIs(12));
-  for (const auto& [name, word] : words) {
-    EXPECT_EQ(word, "passed") << name;
-  }
-  EXPECT_THAT(Extras(), IsEmpty());
-}
-
-TEST_F(GtestWorkerTest, CasesThatCloseDescriptorsHaveTheirOwnVerdicts) {
-  Ask("gtest_descriptors");
-  Run();
-  EXPECT_THAT(Words(),
-              UnorderedElementsAre(
-                  Pair("Descriptors.StandardInputIsEmpty", "passed"),
-                  Pair("Descriptors.NothingIsInherited", "passed"),
-                  Pair("Descriptors.ChangesDirectory", "passed"),
-                  Pair("Descriptors.PassesInAnotherDirectory", "passed"),
-                  Pair("Descriptors.ClosesOutput", "passed"),
-                  Pair("Descriptors.PassesWithoutOutput", "passed"),
-                  Pair("Descriptors.FailsWithoutOutput", "failed"),
-                  Pair("Descriptors.SkipsWithoutOutput", "skipped"),
-                  Pair("Descriptors.ClosesAll", "passed"),
-                  Pair("Descriptors.PassesWithoutStream", "passed"),
-                  Pair("Descriptors.FailsWithoutStream", "failed")));
-}
-
-TEST_F(GtestWorkerTest, AnEnvironmentThatGoesWrongIsNamed) {
-  struct {
-    const char* mode;
-    const char* word;
-    const char* extra;  // empty: none
-  } constexpr kCases[] = {
-      {"set-up=fail", "error", "prog: environment set-up: error"},
-      {"set-up=skip", "skipped", ""},
-      {"set-up=crash", "error", ""},
-      {"tear-down=fail", "passed", "prog: environment tear-down: error"},
-      {"tear-down=skip", "passed", ""},
-      {"tear-down=crash", "passed", "prog: environment tear-down: crashed"},
-      {"main=fail", "passed", "prog: outside of its tests: error"},
-      {"nothing", "passed", ""},
-  };
-  for (const auto& test : kCases) {
-    SCOPED_TRACE(test.mode);
-    unit_.tests.clear();
-    reporter_.results.clear();
-    reporter_.extras.clear();
-    Ask("gtest_environment", {test.mode});
-    Run();
-    EXPECT_THAT(Words(),
-                UnorderedElementsAre(Pair("First.Passes", test.word),
-                                     Pair("First.PassesToo", test.word),
-                                     Pair("Second.Passes", test.word)));
-    if (*test.extra == '\0') {
-      EXPECT_THAT(Extras(), IsEmpty());
-    } else {
-      EXPECT_THAT(Extras(), ElementsAre(test.extra));
-    }
-  }
-}
-
-TEST_F(GtestWorkerTest, SetUpAndTearDownOfSuitesAreNamed) {
-  Ask("gtest_suite_setup");
-  Run();
-  EXPECT_THAT(Words(),
-              UnorderedElementsAre(Pair("Sound.Passes", "passed"),
-                                   Pair("FailingSetUp.First", "error"),
-                                   Pair("FailingSetUp.Second", "error"),
-                                   Pair("FailingTearDown.First", "passed"),
-                                   Pair("FailingTearDown.Second", "passed"),
-                                   Pair("CrashingSetUp.First", "error"),
-                                   Pair("CrashingSetUp.Second", "error"),
-                                   Pair("CrashingTearDown.First", "passed"),
-                                   Pair("CrashingTearDown.Second", "passed"),
-                                   Pair("SkippingSetUp.Passes", "passed"),
-                                   Pair("SkippingSetUp.Skips", "skipped"),
-                                   Pair("SucceedingSetUp.Fails", "failed"),
-                                   Pair("SoundAgain.Passes", "passed")));
-  EXPECT_THAT(Extras(), ElementsAre("prog: set-up of FailingSetUp: error",
-                                    "prog: tear-down of FailingTearDown: error",
-                                    "prog: set-up of CrashingSetUp: crashed",
-                                    "prog: tear-down of CrashingTearDown: "
-                                    "crashed"));
-  EXPECT_THAT(Result("FailingSetUp.First").message,
-              HasSubstr("the suite's set-up"));
-}
-
 // The summary of the program was taken for the end of its last case.
 TEST_F(GtestWorkerTest, TheSummaryIsNoOutputOfTheLastCase) {
   Ask("gtest_outcomes");
   Only({"Outcomes.Skips"});
   Run();
   EXPECT_THAT(Result("Outcomes.Skips").output.head, Not(HasSubstr("[")));
-}
-
-TEST_F(GtestWorkerTest, ABadExitStatusAfterAllPassedIsNamed) {
-  Ask("gtest_exit_status");
-  Run();
-  EXPECT_THAT(Words(),
-              UnorderedElementsAre(Pair("ExitStatus.Passes", "passed"),
-                                   Pair("ExitStatus.PassesToo", "passed")));
-  EXPECT_THAT(Extras(), ElementsAre("prog: exit status 9: failed"));
-}
-
-// Their names are too long for an argument.
-TEST_F(GtestWorkerTest, TenThousandCasesAreOneProcess) {
-  Ask("gtest_many_cases");
-  Run();
-  ASSERT_THAT(reporter_.results, SizeIs(10'000));
-  for (const auto& [test, result] : reporter_.results) {
-    ASSERT_EQ(result.outcome, Outcome::kPassed) << unit_.tests[test].name;
-  }
-  EXPECT_THAT(Extras(), IsEmpty());
 }
 
 TEST_F(GtestWorkerTest, CasesOfAnyNameAreSelected) {
@@ -334,69 +221,15 @@ TEST_F(GtestWorkerTest, ACaseOfAnyNameIsSelectedAlone) {
   }
 }
 
-TEST_F(GtestWorkerTest, TextThatLooksLikeGoogleTestsDecidesNothing) {
+TEST_F(GtestWorkerTest, OutputIsBytes) {
   Ask("gtest_output");
-  for (WorkerTest& test : unit_.tests) {
-    test.env = {{"PACELINE_FLOOD_MB", "8"}};
-  }
-  suite_.output_limit = 1'000'000;
+  Only({"Output.IsBinary"});
   Run();
-  EXPECT_THAT(Words(), UnorderedElementsAre(
-                           Pair("Output.LooksLikeGoogleTests", "passed"),
-                           Pair("Output.PretendsToPass", "failed"),
-                           Pair("Output.PretendsToSkip", "failed"),
-                           Pair("Output.PretendsToFail", "skipped"),
-                           Pair("Output.Floods", "passed"),
-                           Pair("Output.IsBinary", "passed"),
-                           Pair("Output.GoesToBothStreamsInOrder", "passed"),
-                           Pair("Output.LacksTheLastNewline", "passed"),
-                           Pair("Output.Nothing", "passed")));
-  EXPECT_THAT(Extras(), IsEmpty());
-  const CapturedOutput& flood = Result("Output.Floods").output;
-  EXPECT_TRUE(absl::StartsWith(flood.head, "flood begins\n"));
-  EXPECT_TRUE(absl::EndsWith(flood.tail, "\nflood ends\n"));
-  EXPECT_GT(flood.cut_bytes, 7'000'000U);
   std::string bytes;
   for (int i = 0; i < 256; ++i) {
     bytes.push_back(static_cast<char>(i));
   }
   EXPECT_EQ(Result("Output.IsBinary").output.head, bytes);
-  EXPECT_EQ(Result("Output.GoesToBothStreamsInOrder").output.head,
-            "out 0\nerr 0\nout 1\nerr 1\nout 2\nerr 2\n");
-  EXPECT_EQ(Result("Output.LacksTheLastNewline").output.head, "no newline");
-  EXPECT_TRUE(Result("Output.Nothing").output.empty());
-}
-
-TEST_F(GtestWorkerTest, WhatCasesLeaveBehindIsEndedAndNamed) {
-  Ask("gtest_processes");
-  Only({"Processes.LeavesAGrandchildWithItsOutput"});
-  Run();
-  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kPassed);
-  EXPECT_TRUE(reporter_.results[0].leaked);
-}
-
-TEST_F(GtestWorkerTest, CasesThatFightTheProcessesAroundThemAreCharged) {
-  Ask("gtest_processes");
-  Only({"Processes.BeforePasses", "Processes.LeavesASilentGrandchild",
-        "Processes.KillsItsGroup", "Processes.ForkedChildReturnsIntoGoogleTest",
-        "Processes.AfterPasses"});
-  Run();
-  EXPECT_THAT(Words(),
-              UnorderedElementsAre(
-                  Pair("Processes.BeforePasses", "passed"),
-                  Pair("Processes.LeavesASilentGrandchild", "passed"),
-                  Pair("Processes.KillsItsGroup", "crashed"),
-                  Pair("Processes.ForkedChildReturnsIntoGoogleTest", "passed"),
-                  Pair("Processes.AfterPasses", "passed")));
-}
-
-TEST_F(GtestWorkerTest, ARepeatedCaseHasItsWorstVerdict) {
-  Ask("gtest_repeats");
-  Run();
-  EXPECT_THAT(Words(), UnorderedElementsAre(
-                           Pair("Repeats.Passes", "passed"),
-                           Pair("Repeats.FailsTheSecondTime", "failed")));
-  EXPECT_THAT(Extras(), IsEmpty());
 }
 
 TEST_F(GtestWorkerTest, RepeatingByAnArgumentIsOneVerdictToo) {
@@ -406,28 +239,6 @@ TEST_F(GtestWorkerTest, RepeatingByAnArgumentIsOneVerdictToo) {
   EXPECT_EQ(Result("Outcomes.Fails").outcome, Outcome::kFailed);
   EXPECT_EQ(Result("Outcomes.Skips").outcome, Outcome::kSkipped);
   EXPECT_THAT(Extras(), IsEmpty());
-}
-
-TEST_F(GtestWorkerTest, AProgramThatRunsItsTestsTwiceIsRunWithoutTheStream) {
-  Ask("gtest_runs_twice");
-  Run();
-  EXPECT_THAT(Words(),
-              UnorderedElementsAre(Pair("RunsTwice.Passes", "passed"),
-                                   Pair("RunsTwice.DependsOnTheRun", "passed"),
-                                   Pair("RunsTwice.PassesToo", "passed")));
-  EXPECT_THAT(Extras(), IsEmpty());
-}
-
-TEST_F(GtestWorkerTest, AFailureInTheSecondRunIsNotLost) {
-  Ask("gtest_runs_twice", {"second=fail"});
-  Run();
-  const bool in_case =
-      Result("RunsTwice.DependsOnTheRun").outcome == Outcome::kFailed;
-  const bool named =
-      Extras() == std::vector<std::string>{
-                      "prog: RunsTwice.DependsOnTheRun, by the program's own "
-                      "report: failed"};
-  EXPECT_NE(in_case, named);
 }
 
 // A GTEST_TOTAL_SHARDS of 4 ran 13 of 50 cases.
@@ -461,6 +272,121 @@ TEST_F(GtestWorkerTest, CasesThatFailFastSkipsAreSkipped) {
   EXPECT_EQ(Result("Outcomes.Fails").outcome, Outcome::kFailed);
   EXPECT_EQ(Result("Outcomes.Succeeds").outcome, Outcome::kSkipped);
   EXPECT_THAT(Extras(), IsEmpty());
+}
+
+TEST_F(GtestWorkerTest, VariablesThatAreLetThroughDoNotEither) {
+  Ask("gtest_outcomes");
+  suite_.spec.env.push_back({"GTEST_TOTAL_SHARDS", "4"});
+  suite_.spec.env.push_back({"GTEST_SHARD_INDEX", "1"});
+  Run();
+  EXPECT_EQ(Result("Outcomes.Passes").outcome, Outcome::kPassed);
+  EXPECT_EQ(Result("Outcomes.Succeeds").outcome, Outcome::kPassed);
+  EXPECT_THAT(reporter_.results, SizeIs(unit_.tests.size()));
+}
+
+TEST_F(GtestWorkerTest, PropertiesOfAnEarlierCaseComeLate) {
+  Ask("gtest_outcomes");
+  Only({"Outcomes.RecordsProperties", "Outcomes.Succeeds"});
+  std::swap(unit_.tests[0], unit_.tests[1]);
+  Run();
+  std::map<std::string, TestProperties> properties;
+  for (const auto& [test, late] : reporter_.late_properties) {
+    properties[unit_.tests[test].name] = late;
+  }
+  properties["Outcomes.Succeeds"] = Result("Outcomes.Succeeds").properties;
+  if (const auto& own = Result("Outcomes.RecordsProperties").properties;
+      !own.empty()) {
+    properties["Outcomes.RecordsProperties"] = own;
+  }
+  EXPECT_THAT(
+      properties["Outcomes.RecordsProperties"],
+      ElementsAre(Pair("build", "42"), Pair("flavour", "plain & <simple>")));
+  EXPECT_THAT(properties["Outcomes.Succeeds"], IsEmpty());
+}
+
+// A limit for cases is none for what they share.
+TEST_F(GtestWorkerTest, WhatIsSlowOutsideOfCasesIsNoCasesTime) {
+  for (const char* phase : {"static", "set-up", "suite-set-up",
+                            "suite-tear-down", "tear-down", "exit"}) {
+    unit_ = {};
+    reporter_.results.clear();
+    reporter_.extras.clear();
+    reporter_.deadlines.clear();
+    Ask("gtest_hangs", {absl::StrCat(phase, "=600")});
+    for (WorkerTest& test : unit_.tests) {
+      test.timeout = std::chrono::milliseconds(200);
+    }
+    Run();
+    EXPECT_THAT(Words(), UnorderedElementsAre(Pair("Slow.First", "passed"),
+                                              Pair("Slow.Second", "passed"),
+                                              Pair("Slow.Third", "passed"),
+                                              Pair("OnTerm.Waits", "passed")))
+        << phase;
+    EXPECT_THAT(Extras(), IsEmpty()) << phase;
+    // Until it runs the first has longer.
+    const auto& deadlines = reporter_.deadlines[Position("Slow.First")];
+    ASSERT_FALSE(deadlines.empty()) << phase;
+    EXPECT_GE(deadlines[0], std::chrono::seconds(10));
+  }
+}
+
+TEST_F(GtestWorkerTest, AHangOutsideOfCasesCostsItsPhaseOnce) {
+  struct {
+    const char* phase;
+    const char* first;
+    const char* other;
+    const char* extra;
+  } const cases[] = {
+      {"static", "error", "error", ""},
+      {"set-up", "error", "error", ""},
+      {"suite-set-up", "error", "passed", "prog: set-up of Slow: timed_out"},
+      {"suite-tear-down", "passed", "passed",
+       "prog: tear-down of Slow: timed_out"},
+      {"tear-down", "passed", "passed",
+       "prog: environment tear-down: timed_out"},
+      {"exit", "passed", "passed", "prog: after its tests: timed_out"},
+  };
+  for (const auto& test : cases) {
+    unit_ = {};
+    reporter_.results.clear();
+    reporter_.extras.clear();
+    Ask("gtest_hangs", {absl::StrCat(test.phase, "=hang")});
+    for (WorkerTest& asked : unit_.tests) {
+      asked.timeout = std::chrono::milliseconds(400);
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    Run(std::chrono::milliseconds(400));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin,
+              std::chrono::seconds(30));
+    EXPECT_EQ(Words()["Slow.First"], test.first) << test.phase;
+    EXPECT_EQ(Words()["Slow.Third"], test.first) << test.phase;
+    EXPECT_EQ(Words()["OnTerm.Waits"], test.other) << test.phase;
+    if (*test.extra == '\0') {
+      EXPECT_THAT(Extras(), IsEmpty()) << test.phase;
+    } else {
+      EXPECT_THAT(Extras(), ElementsAre(test.extra)) << test.phase;
+    }
+  }
+}
+
+// The agent's signal goes to every process below it, so the test sends it too.
+TEST_F(GtestWorkerTest, ACaseHasTimeToPutItsThingsAway) {
+  Ask("gtest_hangs", {"case=cleans-up"});
+  Only({"OnTerm.Waits"});
+  TerminateWhenItWaits();
+  Run();
+  EXPECT_EQ(Result("OnTerm.Waits").output.head, "waiting\nput away\n");
+  EXPECT_EQ(Result("OnTerm.Waits").message, "ended by SIGTERM to its worker");
+}
+
+TEST_F(GtestWorkerTest, ACaseThatIgnoresSigtermIsKilled) {
+  Ask("gtest_hangs", {"case=ignores"});
+  Only({"OnTerm.Waits"});
+  TerminateWhenItWaits();
+  const auto begin = std::chrono::steady_clock::now();
+  Run();
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, reporter_.grace);
+  EXPECT_EQ(Result("OnTerm.Waits").output.head, "waiting\n");
 }
 
 TEST_F(GtestWorkerTest, SigtermEndsTheRunningCase) {
