@@ -149,6 +149,7 @@ struct Server::Impl : public CoordinatorOutbox {
     if (descriptors->Look(open)) {
       if (descriptors->listening()) {
         Log(LogLevel::kInfo, "taking connections again");
+        socket->ListenAgain();
       } else {
         Log(LogLevel::kWarning,
             absl::StrCat("no further connections are taken: ",
@@ -157,12 +158,6 @@ struct Server::Impl : public CoordinatorOutbox {
                          " is the most for them; raise the limit (ulimit -n, "
                          "LimitNOFILE=)"));
         socket->StopListening();
-      }
-    }
-    if (descriptors->listening()) {
-      // Where that fails it is tried again.
-      if (const absl::Status again = socket->ListenAgain(); !again.ok()) {
-        Log(LogLevel::kWarning, again.message());
       }
     }
   }

@@ -12,9 +12,11 @@
 #include <zmq.hpp>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/net/endpoint.h"
+#include "common/net/listener_gate.h"
 #include "common/wire/messages.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -173,9 +175,18 @@ struct RouterSocket::Impl {
   zmq::socket_t socket;
   void* channel = nullptr;  // what ThreadSanitizer knows the context by
   std::vector<std::string> endpoints;
-  // Not bound, of those: StopListening was called.
-  std::vector<std::string> closed;
   std::uint64_t malformed = 0;
+
+  void SetAccepting(bool accepting) const {
+    for (const std::string& endpoint : endpoints) {
+      // As libzmq writes them, the port is what follows the last colon.
+      std::uint32_t port = 0;
+      if (absl::StartsWith(endpoint, "tcp://") &&
+          absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)) {
+        paceline::SetAccepting(static_cast<std::uint16_t>(port), accepting);
+      }
+    }
+  }
 };
 
 RouterSocket::RouterSocket() : impl_(std::make_unique<Impl>()) {}
@@ -274,26 +285,9 @@ std::optional<Received> RouterSocket::Receive() {
 
 std::uint64_t RouterSocket::malformed() const { return impl_->malformed; }
 
-void RouterSocket::StopListening() {
-  for (const std::string& endpoint : impl_->endpoints) {
-    if (absl::StartsWith(endpoint, "tcp://") &&
-        zmq_unbind(impl_->socket.handle(), endpoint.c_str()) == 0) {
-      impl_->closed.push_back(endpoint);
-    }
-  }
-}
+void RouterSocket::StopListening() { impl_->SetAccepting(false); }
 
-absl::Status RouterSocket::ListenAgain() {
-  while (!impl_->closed.empty()) {
-    const std::string& endpoint = impl_->closed.back();
-    SetCommonOptions(impl_->socket, endpoint);
-    if (zmq_bind(impl_->socket.handle(), endpoint.c_str()) != 0) {
-      return EndpointError("listen on", endpoint, zmq_errno());
-    }
-    impl_->closed.pop_back();
-  }
-  return absl::OkStatus();
-}
+void RouterSocket::ListenAgain() { impl_->SetAccepting(true); }
 
 void RouterSocket::set_linger(Duration linger) {
   impl_->socket.set(zmq::sockopt::linger, ToMillis(linger));

@@ -66,11 +66,10 @@ class RouterSocket {
 
   std::uint64_t malformed() const;
 
-  // Takes no new connections; those that are there stay.
+  // Takes no new connections over TCP until ListenAgain; those that are there
+  // stay, and who wants in meanwhile waits.
   void StopListening();
-  // Listens again at the same endpoints; fails as Bind does, and may be tried
-  // again.
-  absl::Status ListenAgain();
+  void ListenAgain();
   // How long what was sent is still delivered once this is destroyed.
   void set_linger(Duration linger);
 

@@ -119,7 +119,7 @@ TEST_F(SocketsTest, WhileItDoesNotListenOldConnectionsStayAndNewOnesWait) {
   EXPECT_TRUE(Await(*router).has_value());
   const auto newcomer = connect();
   EXPECT_FALSE(send(*newcomer, std::chrono::milliseconds(300)));
-  EXPECT_THAT(router->ListenAgain(), IsOk());
+  router->ListenAgain();
   ASSERT_TRUE(send(*newcomer, std::chrono::seconds(10)));
   EXPECT_TRUE(Await(*router).has_value());
 }
