@@ -114,10 +114,10 @@ void Outbox::Add(ResultItem item) {
     CutTo(note->text, kMaxLineBytes);
   } else if (auto* late = std::get_if<PropertiesItem>(&item)) {
     CutProperties(late->properties);
-  } else if (auto* late = std::get_if<LateExtraItem>(&item)) {
-    CutTo(late->extra.name, kMaxLineBytes);
-    CutTexts(late->extra.result);
-    CutOutput(late->extra.result.output);
+  } else if (auto* failure = std::get_if<LateExtraItem>(&item)) {
+    CutTo(failure->extra.name, kMaxLineBytes);
+    CutTexts(failure->extra.result);
+    CutOutput(failure->extra.result.output);
   }
   const auto wire_bytes = [&] {
     return added.long_output ? EncodedBound(ResultItem(

@@ -41,8 +41,7 @@ class ResultListener {
   virtual void OnResult(HeardResult result) = 0;
   // A worker has left, and this is what it had for the listener: see
   // SuiteSpec::last_words. Never waits.
-  virtual void OnWorkerReport(std::string /*worker*/,
-                              std::string /*report*/) {}
+  virtual void OnWorkerReport(std::string /*worker*/, std::string /*report*/) {}
 
   struct End {
     // For people, at the run's end; may be empty.
