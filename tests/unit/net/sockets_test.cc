@@ -1,12 +1,17 @@
 #include "common/net/sockets.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <optional>
 #include <string>
 #include <zmq.hpp>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/fd.h"
 #include "common/wire/messages.h"
 #include "tests/support/status_matchers.h"
 
@@ -130,9 +135,18 @@ TEST_F(SocketsTest, APeerThatNeverWasIsGone) {
 }
 
 TEST_F(SocketsTest, NothingIsQueuedWithoutAConnection) {
-  // Nobody listens there any longer.
-  const std::string left = Bind(kAnyPort)->endpoints()[0];
-  auto dealer = DealerSocket::Connect(context_, left);
+  // Held, so that nobody else listens there: a listener that was closed may
+  // still take a connection, since libzmq closes it in its own time.
+  const Fd holder(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(holder.get(), any, size), 0);
+  ASSERT_EQ(getsockname(holder.get(), any, &size), 0);
+  auto dealer = DealerSocket::Connect(
+      context_, absl::StrCat("tcp://127.0.0.1:", ntohs(address.sin_port)));
   ASSERT_THAT(dealer, IsOk());
   EXPECT_THAT((*dealer)->Send("x"), StatusIs(absl::StatusCode::kUnavailable));
 }
