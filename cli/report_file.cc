@@ -129,12 +129,12 @@ absl::Status ReportFile::Merge(std::uint64_t at, absl::string_view first,
   };
   PACELINE_RETURN_IF_ERROR(copy_to(at));
   copy.Append(first);
-  PACELINE_RETURN_IF_ERROR(
-      late.ForEach([&](std::uint64_t before, absl::string_view text) {
-        PACELINE_RETURN_IF_ERROR(copy_to(before));
-        copy.Append(text);
-        return copy.status();
-      }));
+  const auto put = [&](std::uint64_t before, absl::string_view text) {
+    PACELINE_RETURN_IF_ERROR(copy_to(before));
+    copy.Append(text);
+    return copy.status();
+  };
+  PACELINE_RETURN_IF_ERROR(late.ForEach(put));
   struct stat info {};
   if (fstat(fd_.get(), &info) != 0) {
     return WriteError(path_, errno);
