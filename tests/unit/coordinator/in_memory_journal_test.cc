@@ -106,7 +106,7 @@ TEST(InMemoryJournalTest, AForgottenRunLeavesOthersAndTheEpochsAlone) {
     complete.run = MakeRun(run);
     journal.Append(RunClosed{complete});
     journal.Append(RunCancelled{MakeRun(run), ""});
-    journal.Append(RunEnded{MakeRun(run)});
+    journal.Append(RunEnded{MakeRun(run), {}});
   }
   journal.Append(RunForgotten{MakeRun(1)});
   EXPECT_THAT(

@@ -55,7 +55,7 @@ std::vector<Record> Examples() {
       ResultsKept{run, holder, true, 5, {attempt, end, NoteItem{run, "note"}}},
       LeaseEnded{run, token, LeaseEnd::kLost, true, "agent lost"},
       RunCancelled{run, "enough"},
-      RunEnded{run},
+      RunEnded{run, {"alpha"}},
       RunForgotten{run}};
 }
 
