@@ -625,7 +625,14 @@ void World::CheckTalk() {
 }
 
 void World::CheckRest() {
-  const Instant rest = std::max(events_.now(), trouble_until_) + kRest;
+  // A run that its client has left goes on to its end, whatever it takes; units
+  // of a scope that shares its set-up go one after the other.
+  const auto goes_on = [](const std::unique_ptr<SimulatedRun>& run) {
+    return run->client == nullptr && run->options.detach;
+  };
+  const bool left = std::any_of(runs_.begin(), runs_.end(), goes_on);
+  const Instant rest =
+      std::max(events_.now(), trouble_until_) + (left ? kPatience : kRest);
   while (Step(rest)) {
   }
   for (const Workload* const workload : workloads_) {
