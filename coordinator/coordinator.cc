@@ -34,18 +34,21 @@ void Coordinator::Impl::OnMalformed(Instant now, absl::string_view peer,
   Send(peer, Refused{code, std::string(why.message())});
 }
 
-void Coordinator::Impl::Shutdown() {
+bool Coordinator::Impl::Shutdown() {
   const Refused refused{RefusalCode::kShuttingDown,
                         "the coordinator is shutting down; start it again, and "
                         "then what it was needed for"};
+  bool connected = false;
   for (const auto& [peer, agent] : by_peer_) {
-    Send(peer, refused);
+    connected |= !absl::IsUnavailable(outbox_->Send(peer, refused));
   }
   for (const auto& [id, run] : runs_) {
     if (!run->ended() && !run->client.peer.empty()) {
-      Send(run->client.peer, refused);
+      connected |=
+          !absl::IsUnavailable(outbox_->Send(run->client.peer, refused));
     }
   }
+  return connected;
 }
 
 void Coordinator::Impl::OnCommitted() {
@@ -123,7 +126,7 @@ void Coordinator::OnMalformed(Instant now, absl::string_view peer,
   impl_->OnMalformed(now, peer, why);
 }
 
-void Coordinator::Shutdown() { impl_->Shutdown(); }
+bool Coordinator::Shutdown() { return impl_->Shutdown(); }
 
 void Coordinator::OnCommitted(Instant /*now*/) { impl_->OnCommitted(); }
 

@@ -45,8 +45,10 @@ class Coordinator {
                    const absl::Status& why);
   // The journal's committed() moved.
   void OnCommitted(Instant now);
-  // The end: agents and clients are told.
-  void Shutdown();
+  // The end: agents and clients are told. Returns whether any of them was
+  // still connected; then it is said again a little later, until all have hung
+  // up or the shell's patience ends.
+  bool Shutdown();
   // Once per turn of the shell's loop, after all input. Nothing is granted,
   // acknowledged or told to a client before.
   void OnTick(Instant now);

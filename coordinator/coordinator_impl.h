@@ -36,7 +36,7 @@ class Coordinator::Impl {
   void OnMessage(Instant now, absl::string_view peer, Message message);
   void OnMalformed(Instant now, absl::string_view peer,
                    const absl::Status& why);
-  void Shutdown();
+  bool Shutdown();
   void OnCommitted();
   void OnTick(Instant now);
   Instant next_deadline() const;

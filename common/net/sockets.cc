@@ -289,10 +289,6 @@ void RouterSocket::StopListening() { impl_->SetAccepting(false); }
 
 void RouterSocket::ListenAgain() { impl_->SetAccepting(true); }
 
-void RouterSocket::set_linger(Duration linger) {
-  impl_->socket.set(zmq::sockopt::linger, ToMillis(linger));
-}
-
 // ---- DealerSocket ----------------------------------------------------------
 
 struct DealerSocket::Impl {

@@ -70,8 +70,6 @@ class RouterSocket {
   // stay, and who wants in meanwhile waits.
   void StopListening();
   void ListenAgain();
-  // How long what was sent is still delivered once this is destroyed.
-  void set_linger(Duration linger);
 
   struct Impl;
   Impl& impl() { return *impl_; }

@@ -523,5 +523,19 @@ TEST_F(AgentsTest, WhoSaysGoodbyeHasDrained) {
   EXPECT_EQ(attempts[0].rerun, "rerun: drained");
 }
 
+// The shell holds the connections until whoever was told has hung up.
+TEST_F(AgentsTest, ThatItStopsIsSaidUntilAllHaveHungUp) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("one")});
+  EXPECT_TRUE(coordinator_.life->Shutdown());
+  EXPECT_THAT(Take<Refused>("a"), SizeIs(1));
+  EXPECT_THAT(Take<Refused>("client"), SizeIs(1));
+  broken_["a"] = absl::UnavailableError("gone");
+  EXPECT_TRUE(coordinator_.life->Shutdown());
+  EXPECT_THAT(Take<Refused>("client"), SizeIs(1));
+  broken_["client"] = absl::UnavailableError("gone");
+  EXPECT_FALSE(coordinator_.life->Shutdown());
+}
+
 }  // namespace
 }  // namespace paceline

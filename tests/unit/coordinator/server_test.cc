@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "common/wire/codec.h"
@@ -59,7 +60,9 @@ class ServerTest : public testing::Test {
   std::unique_ptr<DealerSocket> socket_;
 };
 
-// They were left to find out, after half a minute of silence.
+// They were left to find out, after half a minute of silence; and later, on a
+// busy machine, one in a hundred still was: the connection closed before the
+// sentence had been read, and took it along.
 TEST_F(ServerTest, ThatItStopsIsSaid) {
   Hello hello;
   hello.name = "alpha";
@@ -67,8 +70,10 @@ TEST_F(ServerTest, ThatItStopsIsSaid) {
   hello.slots = 1;
   Say(hello);
   ASSERT_TRUE(Hear<Welcome>().has_value());
-  server_.reset();
+  std::thread stopping([this] { server_.reset(); });
   const std::optional<Refused> refused = Hear<Refused>();
+  socket_.reset();
+  stopping.join();
   ASSERT_TRUE(refused.has_value());
   EXPECT_EQ(refused->code, RefusalCode::kShuttingDown);
 }
