@@ -151,10 +151,17 @@ void WorkerPool::EndDrain(Instant now) {
     if (worker == nullptr) {
       EndUnit(token);
     } else {
-      End(now, *worker, Cause::kDrained, "the agent drains",
-          parameters_.kill_grace);
+      CutOff(now, *worker, unit);
     }
   }
+}
+
+void WorkerPool::CutOff(Instant now, Worker& worker, const Unit& unit) {
+  if (worker.hello_at.has_value()) {
+    // A worker that does not heed SIGTERM is to begin no other test.
+    effects_.Send(worker.id, WorkerStop{unit.progress.request()});
+  }
+  End(now, worker, Cause::kDrained, "the agent drains", parameters_.kill_grace);
 }
 
 void WorkerPool::Place(Instant now, Unit& unit, bool fresh_only) {
@@ -300,7 +307,7 @@ void WorkerPool::EndUnit(Token token) {
   item.run = unit.progress.lease().run;
   item.token = token;
   item.worker = Value(unit.last_worker);
-  item.interrupted = unit.interrupted;
+  item.interrupted = std::move(unit.interrupted);
   item.end = std::move(unit.end);
   units_.erase(it);
   effects_.Emit(PoolResult{std::move(item)});

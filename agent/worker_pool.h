@@ -197,8 +197,9 @@ class WorkerPool {
     std::uint32_t extras = 0;
     // Of them, what earlier workers told.
     std::uint32_t extras_before = 0;
-    // The test that ran when we ended its worker in order to end the unit.
-    std::optional<TestIndex> interrupted;
+    // Tests that had begun when we ended its worker in order to end the unit,
+    // or that it began after that.
+    std::vector<TestIndex> interrupted;
     UnitEnd end;
   };
 
@@ -208,6 +209,8 @@ class WorkerPool {
   void EndRun(Instant now, const PoolRunOver& over);
   void Drain(Instant now, const PoolDrain& drain);
   void EndDrain(Instant now);
+  // The time of the drain is over, and this unit still runs.
+  void CutOff(Instant now, Worker& worker, const Unit& unit);
 
   // Units on workers.
   void Place(Instant now, Unit& unit, bool fresh_only);
@@ -244,6 +247,8 @@ class WorkerPool {
   void OnProperties(Instant now, Worker& worker, WorkerProperties message);
   // The same from a worker that is being ended.
   void OnLastWords(Instant now, Worker& worker, FromWorker message);
+  void OnLastWordsOfEndedUnit(Instant now, Unit& unit,
+                              const FromWorker& message);
   void OnLastResult(Instant now, Worker& worker, Unit& unit,
                     WorkerTestFinished message);
   // The end of a worker that is over its time is called off: it can go on.

@@ -274,7 +274,8 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
   if (worker.cause == Cause::kStopped || worker.cause == Cause::kDrained) {
     // Whatever it still said is the answer to our signal, not a result.
     if (const auto& running = unit.progress.running(); running.has_value()) {
-      unit.interrupted = unit.progress.lease().tests[running->index].test;
+      unit.interrupted.push_back(
+          unit.progress.lease().tests[running->index].test);
       unit.progress.ForgetRunning();
     }
     return;

@@ -315,9 +315,11 @@ void WorkerPool::Violation(Instant now, Worker& worker,
 
 void WorkerPool::OnLastWords(Instant now, Worker& worker, FromWorker message) {
   Unit* const unit = UnitOf(worker);
-  if (unit == nullptr || worker.cause == Cause::kStopped ||
-      worker.cause == Cause::kDrained) {
-    // Whatever it still says is the answer to our signal, not a result.
+  if (unit == nullptr) {
+    return;
+  }
+  if (worker.cause == Cause::kStopped || worker.cause == Cause::kDrained) {
+    OnLastWordsOfEndedUnit(now, *unit, message);
     return;
   }
   if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
@@ -338,6 +340,22 @@ void WorkerPool::OnLastWords(Instant now, Worker& worker, FromWorker message) {
   } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
     if (const auto index = unit->progress.OnProperties(*late); index.ok()) {
       EmitProperties(*unit, *index, std::move(*late));
+    }
+  }
+}
+
+// What it still says may be the answer to our signal and is no result, be it
+// good: a program may leave with 0 when it gets SIGTERM. But no test that began
+// is to run again without a word. There can be several: of what it had said
+// before some was not read yet, and it may not heed SIGTERM.
+void WorkerPool::OnLastWordsOfEndedUnit(Instant now, Unit& unit,
+                                        const FromWorker& message) {
+  if (const auto* started = std::get_if<WorkerTestStarted>(&message)) {
+    // Nobody is left to refuse.
+    unit.progress.OnStarted(now, *started).IgnoreError();
+  } else if (const auto* finished = std::get_if<WorkerTestFinished>(&message)) {
+    if (const auto index = unit.progress.OnFinished(*finished); index.ok()) {
+      unit.interrupted.push_back(unit.progress.lease().tests[*index].test);
     }
   }
 }
@@ -382,8 +400,7 @@ void WorkerPool::CallOff(Instant now, Worker& worker, Unit& unit,
   worker.deadline.reset();
   ExpectTest(now, unit);
   if (drain_over_) {
-    End(now, worker, Cause::kDrained, "the agent drains",
-        parameters_.kill_grace);
+    CutOff(now, worker, unit);
   } else if (unit.stopping) {
     // Said again: the first may have come before it was heard.
     effects_.Send(worker.id, WorkerStop{unit.progress.request()});

@@ -426,7 +426,8 @@ void Run::OnUnitEnd(LeaseState& lease, const UnitEndItem& item, bool drained,
       continue;
     }
     const bool was_next = std::exchange(first, false);
-    if (item.interrupted == attempt.test) {
+    if (std::find(item.interrupted.begin(), item.interrupted.end(),
+                  attempt.test) != item.interrupted.end()) {
       const Ledger::Decision decision =
           ledger_.Interrupted(attempt.test, store_.NoRerun(attempt.test));
       TellGone(

@@ -49,7 +49,7 @@ auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId),
                 Item("token", m.token, kLeaseToken),
                 Item("worker", m.worker, kAny),
-                Item("interrupted", m.interrupted, Maybe(kAny)),
+                Item("interrupted", m.interrupted, List(kAny)),
                 Item("end", m.end, kStruct));
 }
 

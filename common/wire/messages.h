@@ -166,13 +166,13 @@ struct ExtraItem {
 };
 
 // The unit is over; tests of it without an AttemptItem did not start, but for
-// the one that was running when the agent ended the unit, to stop it or to
-// drain.
+// those that the agent cut off when it ended the unit, to stop it or to drain:
+// the one that ran then, and any that its worker began before it was gone.
 struct UnitEndItem {
   RunId run;
   Token token;
   std::uint32_t worker = 0;
-  std::optional<TestIndex> interrupted;
+  std::vector<TestIndex> interrupted;
   UnitEnd end;
 
   friend bool operator==(const UnitEndItem&, const UnitEndItem&) = default;

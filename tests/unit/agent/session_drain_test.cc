@@ -131,7 +131,7 @@ TEST_F(SessionDrainTest, ATestThatOutlivesTheDrainIsNamedByItsUnitsEnd) {
   GrantLeases({1});
   Drain();
   UnitEndItem end = MakeEnd(1);
-  end.interrupted = MakeLease(1).tests[0].test;
+  end.interrupted = {MakeLease(1).tests[0].test};
   Happen(PoolResult{end});
   const std::vector<Results> results = Take<Results>();
   ASSERT_THAT(results, SizeIs(1));

@@ -222,7 +222,7 @@ TEST_F(WorkerPoolTest, AStoppedUnitFinishesItsTestAndLeavesTheRest) {
   UnitFinished(worker(1));
   EXPECT_EQ(Attempts().size(), 1u);
   ASSERT_EQ(Ends().size(), 1u);
-  EXPECT_EQ(Ends()[0].interrupted, std::nullopt);
+  EXPECT_THAT(Ends()[0].interrupted, IsEmpty());
   EXPECT_THAT(effects_.signals, IsEmpty());
 }
 
@@ -239,7 +239,7 @@ TEST_F(WorkerPoolTest, AUnitThatOutlivesTheGraceOfItsStopIsEnded) {
   // Nobody's fault: no result, and nothing goes on.
   EXPECT_THAT(Attempts(), IsEmpty());
   ASSERT_EQ(Ends().size(), 1u);
-  EXPECT_EQ(Ends()[0].interrupted, TestIndex{0});
+  EXPECT_THAT(Ends()[0].interrupted, ElementsAre(TestIndex{0}));
   EXPECT_THAT(effects_.spawned, ElementsAre(worker(1)));
 }
 
@@ -278,8 +278,57 @@ TEST_F(WorkerPoolTest, WhatOutlivesADrainIsEndedWithoutAResult) {
   Exited(worker(1), SIGTERM);
   EXPECT_THAT(Attempts(), IsEmpty());
   ASSERT_EQ(Ends().size(), 1u);
-  EXPECT_EQ(Ends()[0].interrupted, TestIndex{0});
+  EXPECT_THAT(Ends()[0].interrupted, ElementsAre(TestIndex{0}));
   EXPECT_TRUE(effects_.empty_told());
+}
+
+// Only the test that ran at the deadline was named; those after it ran again
+// elsewhere, and nobody was told.
+TEST_F(WorkerPoolTest, TestsThatBeganWhileADrainEndedTheirUnitAreAllNamed) {
+  Start(1, 4);
+  Hello(worker(1));
+  Started(worker(1), 0);
+  pool_->OnCommand(now_, PoolDrain{std::chrono::seconds(8)});
+  TickAfter(std::chrono::seconds(8));
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  Started(worker(1), 2);
+  TickAfter(parameters_.kill_grace);
+  Exited(worker(1), SIGKILL);
+  EXPECT_THAT(Attempts(), IsEmpty());
+  ASSERT_EQ(Ends().size(), 1u);
+  EXPECT_THAT(Ends()[0].interrupted,
+              ElementsAre(TestIndex{0}, TestIndex{1}, TestIndex{2}));
+}
+
+// What it says twice or of another unit is not taken at its word.
+TEST_F(WorkerPoolTest, AWorkerEndedByADrainNamesNoTestTwice) {
+  Start(1, 2);
+  Hello(worker(1));
+  Started(worker(1), 0);
+  pool_->OnCommand(now_, PoolDrain{std::chrono::seconds(8)});
+  TickAfter(std::chrono::seconds(8));
+  Finished(worker(1), 0);
+  Finished(worker(1), 0);
+  Started(worker(1), 0);
+  Finished(worker(1), 7);
+  Exited(worker(1), SIGTERM);
+  EXPECT_THAT(Attempts(), IsEmpty());
+  ASSERT_EQ(Ends().size(), 1u);
+  EXPECT_THAT(Ends()[0].interrupted, ElementsAre(TestIndex{0}));
+}
+
+// One that did not heed SIGTERM went on with the unit until SIGKILL.
+TEST_F(WorkerPoolTest, AWorkerThatOutlivesADrainIsAskedToBeginNoOtherTest) {
+  Start(1, 3);
+  Hello(worker(1));
+  Started(worker(1), 0);
+  pool_->OnCommand(now_, PoolDrain{std::chrono::seconds(8)});
+  EXPECT_THAT(effects_.SentTo<WorkerStop>(worker(1)), IsEmpty());
+  TickAfter(std::chrono::seconds(8));
+  const auto stops = effects_.SentTo<WorkerStop>(worker(1));
+  ASSERT_EQ(stops.size(), 1u);
+  EXPECT_EQ(stops[0].request, Request(worker(1)));
 }
 
 TEST_F(WorkerPoolTest, AnIdlePoolIsEmptyAsSoonAsItDrains) {

@@ -357,7 +357,7 @@ TEST_F(CoordinatorTest, ATestThatWasInterruptedRunsAgainAndIsShownAsRerun) {
   UnitEndItem end;
   end.run = lease.run;
   end.token = lease.token;
-  end.interrupted = TestIndex{0};
+  end.interrupted = {TestIndex{0}};
   results.items = {end};
   Say("a", results);
   const auto attempts = TakeEvents<AttemptEvent>();
@@ -377,7 +377,7 @@ TEST_F(CoordinatorTest, ATestThatWasStoppedSaysSo) {
   UnitEndItem end;
   end.run = lease.run;
   end.token = lease.token;
-  end.interrupted = TestIndex{0};
+  end.interrupted = {TestIndex{0}};
   results.items = {end};
   Say("a", results);
   const auto attempts = TakeEvents<AttemptEvent>();

@@ -360,6 +360,24 @@ TEST_F(LeasesTest, AResultCountsOnlyForTheAttemptItIsOf) {
   EXPECT_THAT(TakeEvents<AttemptEvent>(), SizeIs(1));
 }
 
+// A worker that did not heed SIGTERM had gone on with its unit, and of what it
+// began only one test was shown; the others ran again without a word.
+TEST_F(LeasesTest, AllTestsThatAUnitsEndNamesAreShownAsRerun) {
+  Join("a", "alpha", 1, 1);
+  Submit({Test("1"), Test("2"), Test("3"), Test("4"), Test("5"), Test("6")});
+  const Lease lease = Leases("a").at(0);
+  ASSERT_THAT(lease.tests, SizeIs(3));
+  UnitEndItem end = MakeEnd(lease);
+  end.interrupted = {TestIndex{1}, TestIndex{0}};
+  SendResults("a", {end});
+  std::vector<TestIndex> again;
+  for (const AttemptEvent& attempt : TakeEvents<AttemptEvent>()) {
+    EXPECT_EQ(attempt.rerun, "rerun: drained");
+    again.push_back(attempt.test);
+  }
+  EXPECT_THAT(again, ElementsAre(TestIndex{0}, TestIndex{1}));
+}
+
 TEST_F(LeasesTest, ARetryIsAUnitOfItsOwnAndCountsOnce) {
   Join("a", "alpha", 1, 8);
   RunOptions options;

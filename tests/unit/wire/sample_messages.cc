@@ -54,7 +54,7 @@ Results SampleResults() {
   end.run = SampleRun();
   end.token = kToken;
   end.worker = 6;
-  end.interrupted = TestIndex{7};
+  end.interrupted = {TestIndex{7}};
   end.end.finalize = Outcome::kError;
   end.end.message = "tear-down failed";
   end.end.health = SampleHealth();
