@@ -44,6 +44,7 @@ SessionOptions MachineOptions(const AgentOptions& options) {
   session.slots = options.slots;
   session.labels = options.labels;
   session.drain_timeout = options.drain_timeout;
+  session.name_patience = options.name_patience;
   session.exit_when_disconnected = options.exit_when_disconnected;
   for (std::size_t i = 0; i < sizeof session.seed; ++i) {
     session.seed = session.seed << 8 | session.instance.bytes[i];

@@ -33,6 +33,8 @@ struct AgentOptions {
   Duration kill_grace = std::chrono::seconds(3);
   Duration slow_warning = std::chrono::seconds(60);
   Duration drain_timeout = std::chrono::seconds(8);
+  // How long to ask for a name that another agent has.
+  Duration name_patience = std::chrono::minutes(1);
   std::uint32_t max_recycles_per_minute = 120;
   // Where units get their TMPDIRs; empty: a fresh directory under $TMPDIR.
   std::string temp_root;

@@ -199,13 +199,15 @@ void AgentSession::OnRefused(Instant now, const Refused& refused) {
       Leave(absl::PermissionDeniedError(refused.sentence));
       return;
     case RefusalCode::kNameTaken:
+      if (now - name_taken_since_.value_or(now) >= options_.name_patience) {
+        Leave(absl::AlreadyExistsError(refused.sentence));
+        return;
+      }
       if (!name_taken_since_.has_value()) {
         name_taken_since_ = now;
         Log(LogLevel::kWarning,
-            absl::StrCat(refused.sentence, "; trying again for a minute"));
-      } else if (now - *name_taken_since_ >= kNameTakenPatience) {
-        Leave(absl::AlreadyExistsError(refused.sentence));
-        return;
+            absl::StrCat(refused.sentence, "; trying again for ",
+                         FormatDuration(options_.name_patience)));
       }
       break;
     case RefusalCode::kShuttingDown:

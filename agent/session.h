@@ -45,6 +45,8 @@ struct SessionOptions {
   std::uint32_t slots = 1;
   std::vector<std::string> labels;
   Duration drain_timeout = std::chrono::seconds(8);
+  // How long another holder of the name is borne with.
+  Duration name_patience = std::chrono::minutes(1);
   // Leave when the coordinator is gone instead of dialling again.
   bool exit_when_disconnected = false;
   // For the jitter of waiting times.
@@ -78,8 +80,6 @@ class AgentSession {
   static constexpr Duration kAnswerBound = std::chrono::seconds(10);
   // A slot without work for this long says so again.
   static constexpr Duration kAskAgain = std::chrono::seconds(5);
-  // How long another holder of the name is borne with.
-  static constexpr Duration kNameTakenPatience = std::chrono::minutes(1);
   // Past this much unacknowledged no further result is taken from the pool and
   // no unit is started.
   static constexpr std::size_t kMaxOutboxBytes = std::size_t{64} << 20;

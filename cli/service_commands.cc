@@ -142,6 +142,7 @@ int AgentCommand(const Invocation& invocation) {
   options.kill_grace = flags.kill_grace;
   options.slow_warning = flags.slow_warning;
   options.drain_timeout = flags.drain_timeout;
+  options.name_patience = flags.name_patience;
   options.max_recycles_per_minute = flags.max_recycles_per_minute;
   options.temp_root = flags.temp_root;
   options.env = invocation.environment;

@@ -95,6 +95,10 @@ OptionSet AgentOptionSet(AgentFlags* flags) {
            .value = "TIME",
            .help = "What still runs then is given back (8s)",
            .take = TakeDuration(&flags->drain_timeout)});
+  set.Add({.key = "name-patience",
+           .value = "TIME",
+           .help = "Leave when another agent has the name for so long (1m)",
+           .take = TakeDuration(&flags->name_patience)});
   set.Add({.key = "max-recycles-per-minute",
            .value = "N",
            .help = "Replace no more workers than that (120)",

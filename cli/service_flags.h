@@ -30,6 +30,7 @@ struct AgentFlags {
   Duration kill_grace = std::chrono::seconds(3);
   Duration slow_warning = std::chrono::seconds(60);
   Duration drain_timeout = std::chrono::seconds(8);
+  Duration name_patience = std::chrono::minutes(1);
   std::uint32_t max_recycles_per_minute = 120;
   std::string temp_root;
   std::string log_level = "info";

@@ -21,6 +21,7 @@
 namespace paceline {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr int kCommands = 120;
@@ -138,6 +139,36 @@ TEST_F(FleetTest, AnAgentThatJoinsLateTakesItsPart) {
   ASSERT_TRUE(run.WaitForExit()) << run.err();
   ExpectAllVerdicts();
   EXPECT_THAT(ReadFile(JunitPath()), HasSubstr("late"));
+}
+
+TEST_F(FleetTest, ASecondAgentOfANameSaysWhoHasItAndLeavesTheFirstAlone) {
+  CoordinatorProgram coordinator;
+  const auto arguments = [&coordinator](std::vector<std::string> more) {
+    std::vector<std::string> argv = {PacelinePath(), "agent",
+                                     "--connect",    coordinator.endpoint(),
+                                     "--name",       "alpha"};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return argv;
+  };
+  Program first(arguments({"--workers", "2"}), Options());
+  ASSERT_TRUE(coordinator.program().WaitFor("alpha")) << first.err();
+  const auto second =
+      RunProgram(arguments({"--name-patience", "100ms"}), Options());
+  EXPECT_EQ(second->exit_code(), 3) << second->out() << second->err();
+  const std::string sentence =
+      absl::StrCat(", process ", first.pid(),
+                   "; give this one another with --name, or stop that one");
+  EXPECT_THAT(second->err(),
+              AllOf(HasSubstr("the name alpha is taken by the agent on host "),
+                    HasSubstr(sentence + "; trying again for 100 ms"),
+                    HasSubstr(sentence + "\n")));
+  // Its name and its place in the fleet are the first one's still.
+  const auto run = RunProgram(RunArguments(coordinator.endpoint()), Options());
+  EXPECT_EQ(run->exit_code(), 1) << run->out() << run->err();
+  ExpectAllVerdicts();
+  first.Signal(SIGTERM);
+  ASSERT_TRUE(first.WaitForExit());
+  EXPECT_EQ(first.exit_code(), 0) << first.err();
 }
 
 TEST_F(FleetTest, ARunIsItsOwnCoordinatorForAJobMatrix) {

@@ -29,6 +29,17 @@ class LocalSessionTest : public SessionTest {
   }
 };
 
+class ImpatientSessionTest : public SessionTest {
+ protected:
+  ImpatientSessionTest() : SessionTest(ImpatientOptions()) {}
+
+  static SessionOptions ImpatientOptions() {
+    SessionOptions options = Options();
+    options.name_patience = Duration::zero();
+    return options;
+  }
+};
+
 Refused NameTaken() {
   return Refused{RefusalCode::kNameTaken,
                  "the name alpha is taken by the agent on host h, process 3"};
@@ -154,6 +165,15 @@ TEST_F(SessionTest, ATakenNameIsBorneWithForAMinute) {
   EXPECT_THAT(*left_,
               StatusIs(absl::StatusCode::kAlreadyExists, NameTaken().sentence));
   EXPECT_TRUE(session_.left());
+}
+
+TEST_F(ImpatientSessionTest, WithoutPatienceATakenNameIsAskedForOnce) {
+  Tick();
+  EXPECT_FALSE(left_.has_value());
+  Hear(NameTaken());
+  ASSERT_TRUE(left_.has_value());
+  EXPECT_THAT(*left_,
+              StatusIs(absl::StatusCode::kAlreadyExists, NameTaken().sentence));
 }
 
 TEST_F(SessionTest, PatienceWithANameBeginsAgainAfterASession) {
