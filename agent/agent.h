@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,16 @@
 #include "common/net/sockets.h"
 
 namespace paceline {
+
+// Local mode, with one slot: workers have the standard input, output and error
+// of this program and are in its process group, so that the terminal, and what
+// is typed there, is theirs as much as ours.
+struct TerminalHandover {
+  // What they get as standard output: 2 where ours is a report's.
+  int output = 1;
+  // The file whose locks say who uses the terminal (cli/terminal_lock.h).
+  std::string lock;
+};
 
 struct AgentOptions {
   std::string endpoint;
@@ -46,6 +57,7 @@ struct AgentOptions {
   // Local mode: give up when the coordinator is gone instead of dialling
   // again.
   bool exit_when_disconnected = false;
+  std::optional<TerminalHandover> terminal;
 };
 
 class Agent {

@@ -24,8 +24,8 @@ namespace paceline {
 // Unique in the agent's life; what people read as "worker 17". Never zero.
 enum class WorkerId : std::uint32_t {};
 
-// How a worker is started. What is at its descriptors is the same for all: its
-// socket at 3, a pipe that keeps the last output at 1 and 2.
+// How a worker is started. At its descriptors are its socket (3), and a pipe
+// that keeps the last output (1 and 2) where it has no terminal.
 struct WorkerLaunch {
   std::vector<std::string> argv;
   // The whole environment, "NAME=value" each.
@@ -34,6 +34,9 @@ struct WorkerLaunch {
   std::string working_directory;
   // It is the subreaper of what its tests leave, as ours are.
   bool reaps = false;
+  // It has the warden's standard descriptors and process group: those of the
+  // program that was given a terminal.
+  bool terminal = false;
   // Where the suite forks: whose suite it is, and what a template is told.
   std::optional<std::pair<RunId, SuiteIndex>> forks;
   std::shared_ptr<const SuiteSpec> suite;

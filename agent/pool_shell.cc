@@ -168,8 +168,9 @@ void PoolShell::Throttle() {
 // ---- the warden ------------------------------------------------------------
 
 absl::Status PoolShell::StartWarden() {
-  PACELINE_ASSIGN_OR_RETURN(warden_,
-                            WardenClient::Start(program_, directories_->top()));
+  PACELINE_ASSIGN_OR_RETURN(
+      warden_,
+      WardenClient::Start(program_, directories_->top(), options_.terminal));
   waits_for_warden_ = false;
   return loop_->Add(warden_->fd(), EPOLLIN,
                     [this](std::uint32_t) { OnWardenReadable(); });
@@ -255,7 +256,8 @@ WorkerId PoolShell::WardenIdOf(WorkerId worker) const {
 // ---- PoolEffects -----------------------------------------------------------
 
 void PoolShell::Spawn(WorkerId worker, const WorkerLaunch& launch) {
-  if (!launch.forks.has_value()) {
+  // A template's forks would be strangers to the terminal's process group.
+  if (!launch.forks.has_value() || options_.terminal.has_value()) {
     StartFresh(worker, launch, /*may_serve=*/false);
     return;
   }

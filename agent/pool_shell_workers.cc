@@ -57,6 +57,10 @@ absl::Status PoolShell::TrySpawn(WorkerId worker, WorkerLaunch launch,
        {kSlotsVariable, absl::StrCat(options_.slots)},
        {kTemplateVariable, may_serve ? "1" : "0"}},
       launch.env);
+  launch.terminal = options_.terminal.has_value();
+  if (launch.terminal) {
+    ApplyEdits({{kTerminalVariable, options_.terminal->lock}}, launch.env);
+  }
   return warden_->Spawn(worker, launch, mark, std::move(ends.socket),
                         std::move(ends.output));
 }

@@ -63,8 +63,9 @@ std::vector<std::string> ReadStrings(const Fd& memfd, std::uint64_t bytes) {
 }  // namespace
 
 int Warden::Run() {
-  // A session of its own keeps the terminal's signals away; these are for
-  // whoever aims at the warden by mistake. Its end is the agent's.
+  // A session of its own keeps the terminal's signals away, where workers have
+  // no terminal; for the rest, and whoever aims at the warden by mistake, these
+  // are ignored. Its end is the agent's.
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
@@ -186,9 +187,16 @@ void Warden::SpawnWorker(const WardenRequest& request, const Fd& strings,
   spec.env.assign(std::make_move_iterator(env),
                   std::make_move_iterator(all.end()));
   spec.program = spec.argv[0];
-  spec.fds = {{output.get(), STDOUT_FILENO},
-              {output.get(), STDERR_FILENO},
-              {socket.get(), kWorkerFd}};
+  spec.fds = {{socket.get(), kWorkerFd}};
+  if (request.terminal) {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      spec.fds.emplace_back(fd, fd);
+    }
+    spec.process_group = getpgrp();
+  } else {
+    spec.fds.emplace_back(output.get(), STDOUT_FILENO);
+    spec.fds.emplace_back(output.get(), STDERR_FILENO);
+  }
   const absl::StatusOr<Child> child = Spawn(spec);
   if (!child.ok()) {
     Refuse(child.status(), reply);

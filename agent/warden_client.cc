@@ -50,7 +50,8 @@ const SparedPids& Inherited() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WardenClient>> WardenClient::Start(
-    const std::string& program, const std::string& directory) {
+    const std::string& program, const std::string& directory,
+    const std::optional<TerminalHandover>& terminal) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return ErrnoError("cannot make a socket for the warden");
@@ -67,7 +68,13 @@ absl::StatusOr<std::unique_ptr<WardenClient>> WardenClient::Start(
   spec.env = CurrentEnvironment();
   ApplyEdits({{kWardenDirectoryVariable, directory}}, spec.env);
   spec.fds = {{STDERR_FILENO, STDERR_FILENO}, {theirs.get(), kWardenFd}};
-  spec.new_session = true;
+  if (terminal.has_value()) {
+    spec.fds.emplace_back(STDIN_FILENO, STDIN_FILENO);
+    spec.fds.emplace_back(terminal->output, STDOUT_FILENO);
+    spec.process_group = getpgrp();
+  } else {
+    spec.new_session = true;
+  }
   absl::StatusOr<Child> child = ::paceline::Spawn(spec);
   if (!child.ok()) {
     return absl::UnavailableError(
@@ -117,6 +124,7 @@ absl::Status WardenClient::Spawn(WorkerId worker, const WorkerLaunch& launch,
   request.arguments = static_cast<std::uint32_t>(launch.argv.size());
   request.bytes = strings.size();
   request.reaps = launch.reaps;
+  request.terminal = launch.terminal;
   std::vector<Fd> fds;
   fds.push_back(std::move(memfd));
   fds.push_back(std::move(socket));

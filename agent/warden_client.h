@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/agent.h"
 #include "agent/pool_effects.h"
 #include "agent/warden_protocol.h"
 #include "common/base/fd.h"
@@ -25,10 +26,12 @@ namespace paceline {
 class WardenClient {
  public:
   // Runs `program` as the warden. When this process is gone and nothing that
-  // the warden started is left, it removes `directory`. Returns kUnavailable in
-  // a sentence.
+  // the warden started is left, it removes `directory`. With a `terminal` it
+  // stays in our session and process group, and has our descriptors to give
+  // to workers. Returns kUnavailable in a sentence.
   static absl::StatusOr<std::unique_ptr<WardenClient>> Start(
-      const std::string& program, const std::string& directory);
+      const std::string& program, const std::string& directory,
+      const std::optional<TerminalHandover>& terminal);
   // Everything that the warden started is killed; waits until it is gone, for
   // five seconds at most.
   ~WardenClient();

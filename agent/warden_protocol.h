@@ -42,6 +42,8 @@ struct WardenRequest {
   std::uint64_t bytes = 0;
   // kSpawn: the worker is the subreaper of what it starts.
   bool reaps = false;
+  // kSpawn: see WorkerLaunch.
+  bool terminal = false;
   // kKeep, kEndKept; the agent's number for it.
   std::uint32_t run = 0;
   pid_t pid = 0;

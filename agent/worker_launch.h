@@ -22,6 +22,8 @@ inline constexpr char kWorkerNumberVariable[] = "PACELINE_WORKER_NUMBER";
 inline constexpr char kSlotsVariable[] = "PACELINE_SLOTS";
 // "1" in a process that may be a template.
 inline constexpr char kTemplateVariable[] = "PACELINE_WORKER_TEMPLATE";
+// Only where the worker has the terminal: TerminalHandover::lock.
+inline constexpr char kTerminalVariable[] = "PACELINE_WORKER_TERMINAL";
 
 std::string WorkerIdValue(WorkerId worker, absl::string_view instance);
 

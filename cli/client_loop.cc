@@ -119,6 +119,7 @@ void ClientLoop::TakeMessages(RunClient& client) {
 
 ClientLoop::Result ClientLoop::Run(RunClientOptions options,
                                    RunObserver& observer,
+                                   const std::function<bool()>& debugged,
                                    const std::function<void()>& leave_now) {
   Result result;
   RunClient client(clock_.Now(), std::move(options), *this, observer);
@@ -139,6 +140,9 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
     poller_.Wait(clock_, deadline);
     TakeMessages(client);
     while (std::optional<std::string> signal = signals_.Take()) {
+      if (*signal == "SIGINT" && debugged()) {
+        continue;
+      }
       if (result.interrupted) {
         leave_now();
       }

@@ -36,8 +36,10 @@ class ClientLoop final : private ClientEffects {
     bool interrupted = false;
   };
   // Runs to the end of the run. The first signal cancels it; at the second,
-  // `leave_now` is called and is not expected to return.
+  // `leave_now` is called and is not expected to return. A SIGINT does neither
+  // while `debugged`: it is the debugger's.
   Result Run(RunClientOptions options, RunObserver& observer,
+             const std::function<bool()>& debugged,
              const std::function<void()>& leave_now);
 
  private:

@@ -5,7 +5,8 @@
 
 namespace paceline {
 
-OutputWriter::OutputWriter(int fd) : fd_(fd), thread_([this] { Loop(); }) {}
+OutputWriter::OutputWriter(int fd, const TerminalLock* terminal)
+    : fd_(fd), terminal_(terminal), thread_([this] { Loop(); }) {}
 
 OutputWriter::~OutputWriter() {
   Drain();
@@ -50,7 +51,13 @@ void OutputWriter::Loop() {
     text.swap(waiting_);
     writing_ = true;
     lock.unlock();
+    if (terminal_ != nullptr) {
+      terminal_->Acquire();
+    }
     WriteAll(fd_, text);
+    if (terminal_ != nullptr) {
+      terminal_->Release();
+    }
     lock.lock();
     writing_ = false;
     changed_.notify_all();

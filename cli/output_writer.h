@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "absl/strings/string_view.h"
+#include "cli/terminal_lock.h"
 
 namespace paceline {
 
@@ -23,8 +24,9 @@ class OutputWriter {
   // Past this much unread, what comes is counted and left out.
   static constexpr std::size_t kMaxWaiting = std::size_t{64} << 20;
 
-  // `fd` outlives it.
-  explicit OutputWriter(int fd);
+  // `fd` and `terminal` outlive it. Where there is a `terminal`, it is written
+  // to while no worker uses it.
+  explicit OutputWriter(int fd, const TerminalLock* terminal = nullptr);
   // Drains.
   ~OutputWriter();
   OutputWriter(const OutputWriter&) = delete;
@@ -39,6 +41,7 @@ class OutputWriter {
   void Loop();
 
   const int fd_;
+  const TerminalLock* const terminal_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string waiting_;

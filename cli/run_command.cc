@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -29,6 +30,7 @@
 #include "cli/summary.h"
 #include "cli/targets.h"
 #include "cli/terminal.h"
+#include "cli/terminal_lock.h"
 #include "common/base/version.h"
 
 namespace paceline {
@@ -53,13 +55,15 @@ int Usage(const absl::Status& status) {
 // The views and reports of one run.
 class Observers {
  public:
-  Observers(const RunFlags& flags, Instant start)
+  // With a `handed_over` terminal they leave it alone while a worker uses it.
+  Observers(const RunFlags& flags, const TerminalLock* handed_over,
+            Instant start)
       : flags_(flags),
         start_(start),
         // A report has standard output for itself.
         fd_(flags.json == "-" || flags.junit == "-" ? STDERR_FILENO
                                                     : STDOUT_FILENO),
-        output_(fd_) {
+        output_(fd_, handed_over) {
     const bool terminal = IsTerminal(fd_);
     view_options_.verbosity = flags.verbosity;
     view_options_.colour = flags.colour == Colour::kAlways ||
@@ -71,7 +75,8 @@ class Observers {
     const TextSink write = [this](absl::string_view text) {
       output_.Write(text);
     };
-    if (terminal && flags.verbosity != Verbosity::kQuiet) {
+    if (terminal && handed_over == nullptr &&
+        flags.verbosity != Verbosity::kQuiet) {
       live_ = std::make_unique<LiveView>(
           start, view_options_, [fd = fd_] { return TerminalSize(fd); }, write);
       relay_ = std::make_unique<LogRelay>(
@@ -174,6 +179,12 @@ class Observers {
   ObserverList all_;
 };
 
+// Of a run whose tests use the terminal.
+struct HandedOver {
+  std::unique_ptr<TerminalLock> lock;
+  TerminalModes modes;
+};
+
 RunClientOptions ClientOptions(const RunFlags& flags, const RunId& run,
                                const RunPlace& place) {
   RunClientOptions options;
@@ -217,12 +228,38 @@ int RunCommand(const Invocation& invocation) {
       !fit.ok()) {
     return Usage(fit);
   }
+  std::optional<HandedOver> handed_over;
+  std::optional<TerminalHandover> terminal;
+  if (std::any_of(targets->begin(), targets->end(),
+                  [&flags](const ChosenTarget& target) {
+                    return target.discoverer->WantsTerminal(target.target,
+                                                            flags.discovery);
+                  })) {
+    const auto note = ReserveTerminal(flags);
+    if (!note.ok()) {
+      return Usage(note.status());
+    }
+    if (!note->empty()) {
+      WriteSentence(*note);
+    }
+    auto lock = TerminalLock::Create();
+    if (!lock.ok()) {
+      return Usage(lock.status());
+    }
+    handed_over.emplace().lock = *std::move(lock);
+    terminal.emplace().lock = handed_over->lock->path();
+    if (flags.json == "-" || flags.junit == "-") {
+      terminal->output = STDERR_FILENO;
+    }
+  }
   auto signals = SignalInput::Open();
   if (!signals.ok()) {
     return Usage(signals.status());
   }
   const auto run = RandomId<RunId>();
-  Observers observers(flags, start);
+  Observers observers(
+      flags, handed_over.has_value() ? handed_over->lock.get() : nullptr,
+      start);
   if (absl::Status opened = observers.OpenReports(run); !opened.ok()) {
     return Usage(opened);
   }
@@ -246,7 +283,7 @@ int RunCommand(const Invocation& invocation) {
     // Looking into targets goes on while the rest is started.
     const DiscoveryThread discovery(flags, *targets, (*loop)->feed(),
                                     listeners);
-    auto place = RunPlace::Start(context, flags);
+    auto place = RunPlace::Start(context, flags, terminal);
     if (!place.ok()) {
       // Reports end as those of any other run that came to nothing.
       facts.failure = std::string(place.status().message());
@@ -256,8 +293,15 @@ int RunCommand(const Invocation& invocation) {
       return observers.Finish(clock.Now(), facts);
     }
     const ClientLoop::Result result = (*loop)->Run(
-        ClientOptions(flags, run, **place), observers.all(), [&observers] {
+        ClientOptions(flags, run, **place), observers.all(),
+        [&handed_over] {
+          return handed_over.has_value() && handed_over->lock->debugged();
+        },
+        [&observers, &handed_over] {
           observers.Clear();
+          if (handed_over.has_value()) {
+            handed_over->modes.Restore();
+          }
           // The warden ends what we leave behind.
           _exit(static_cast<int>(ExitCode::kInterrupted));
         });

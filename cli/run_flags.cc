@@ -166,6 +166,36 @@ void AddPython(RunFlags* flags, OptionSet& set) {
            .value = "ARGUMENT",
            .help = "pytest: an argument of its own; repeat for more",
            .take = TakeList(&python.arguments)});
+  set.Add({.key = "capture",
+           .also = {"-s"},
+           .value = "no|fd|sys|tee-sys",
+           .help = "pytest: how output is captured; -s, or no: not at all, "
+                   "and one worker has the terminal",
+           .take =
+               [&python](const std::string& text) {
+                 python.arguments.push_back(absl::StrCat("--capture=", text));
+                 return absl::OkStatus();
+               },
+           .only_on_command_line = true,
+           .implied = "no"});
+  const auto switched_on = [&python](std::string flag) {
+    return [&python, flag](const std::string& text) {
+      if (text != "false") {
+        python.arguments.push_back(flag);
+      }
+      return absl::OkStatus();
+    };
+  };
+  set.Add({.key = "pdb",
+           .kind = SettingKind::kSwitch,
+           .help = "pytest: debug tests that fail; one worker has the terminal",
+           .take = switched_on("--pdb"),
+           .only_on_command_line = true});
+  set.Add({.key = "trace",
+           .kind = SettingKind::kSwitch,
+           .help = "pytest: debug every test from its start",
+           .take = switched_on("--trace"),
+           .only_on_command_line = true});
   set.Add({.key = "unit",
            .value = "module|class|test|auto",
            .help = "pytest: what may run apart where no fixture forbids it "
@@ -422,6 +452,18 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
   }
   flags.options.title = absl::StrJoin(titles, " ");
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReserveTerminal(RunFlags& flags) {
+  if (!flags.coordinator.empty() || !flags.listen.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "-s, --pdb and --trace give this terminal to the tests, and with ",
+        flags.coordinator.empty() ? "--listen" : "--coordinator",
+        " these may run on other machines: leave one or the other out"));
+  }
+  const bool fewer = flags.workers.value_or(1) > 1;
+  flags.workers = 1;
+  return fewer ? "one worker, not more: it has the terminal" : "";
 }
 
 std::string SelectionText(const RunFlags& flags) {

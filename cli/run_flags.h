@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cli/attempt_text.h"
 #include "cli/option_set.h"
 #include "cli/selection.h"
@@ -64,6 +65,11 @@ OptionSet RunOptionSet(RunFlags* flags);
 absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
                               std::vector<std::string> environment,
                               RunFlags& flags);
+
+// For a run whose tests use the terminal: one worker, here. Returns a note for
+// people where more were asked for, or else an empty text; kInvalidArgument
+// with a sentence where the run is not here.
+absl::StatusOr<std::string> ReserveTerminal(RunFlags& flags);
 
 // Why nothing was selected: the selection as it was written, and how names in
 // it were read.

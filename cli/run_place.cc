@@ -1,5 +1,6 @@
 #include "cli/run_place.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +20,8 @@ std::string RunPlace::ClientEndpoint(const RunFlags& flags) {
 }
 
 absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
-    NetContext& context, const RunFlags& flags) {
+    NetContext& context, const RunFlags& flags,
+    std::optional<TerminalHandover> terminal) {
   auto place = std::unique_ptr<RunPlace>(new RunPlace);
   if (!flags.coordinator.empty()) {
     place->name_ = flags.coordinator;
@@ -55,6 +57,11 @@ absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
   agent.limits = flags.limits;
   agent.env = flags.discovery.env;
   agent.exit_when_disconnected = true;
+  if (terminal.has_value()) {
+    agent.terminal = std::move(terminal);
+    // Whoever sits at the debugger knows.
+    agent.slow_warning = std::chrono::hours(24 * 365);
+  }
   auto joined = Agent::Start(context, std::move(agent));
   if (!joined.ok()) {
     return joined.status();

@@ -21,8 +21,10 @@ namespace paceline {
 class RunPlace {
  public:
   // Starts what `flags` ask for. Errors are whole sentences.
-  static absl::StatusOr<std::unique_ptr<RunPlace>> Start(NetContext& context,
-                                                         const RunFlags& flags);
+  // With a `terminal`, workers here have it.
+  static absl::StatusOr<std::unique_ptr<RunPlace>> Start(
+      NetContext& context, const RunFlags& flags,
+      std::optional<TerminalHandover> terminal);
 
   // Where the client dials; known before anything is started.
   static std::string ClientEndpoint(const RunFlags& flags);

@@ -43,6 +43,20 @@ TerminalShape TerminalSize(int fd) {
   return shape;
 }
 
+TerminalModes::TerminalModes() {
+  termios modes{};
+  if (tcgetattr(STDIN_FILENO, &modes) == 0) {
+    modes_ = modes;
+  }
+}
+
+void TerminalModes::Restore() const {
+  // In the background it would stop us.
+  if (modes_.has_value() && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &*modes_);
+  }
+}
+
 void WriteSentence(absl::string_view sentence) {
   WriteAll(STDERR_FILENO,
            absl::StrCat("paceline: ", Printable(sentence, false), "\n"));

@@ -3,6 +3,10 @@
 #ifndef PACELINE_CLI_TERMINAL_H_
 #define PACELINE_CLI_TERMINAL_H_
 
+#include <termios.h>
+
+#include <optional>
+
 #include "absl/strings/string_view.h"
 
 namespace paceline {
@@ -19,6 +23,21 @@ struct TerminalShape {
 };
 // The defaults where that cannot be known.
 TerminalShape TerminalSize(int fd);
+
+// Leaves the terminal at standard input as it was, whatever a program that
+// reads keys from it has made of it.
+class TerminalModes {
+ public:
+  TerminalModes();
+  ~TerminalModes() { Restore(); }
+  TerminalModes(const TerminalModes&) = delete;
+  TerminalModes& operator=(const TerminalModes&) = delete;
+
+  void Restore() const;
+
+ private:
+  std::optional<termios> modes_;
+};
 
 // "paceline: …" on standard error.
 void WriteSentence(absl::string_view sentence);

@@ -133,6 +133,11 @@ class Discoverer {
                        const DiscoveryOptions& /*options*/) const {
     return false;
   }
+  // Whether the target's tests want the user's terminal for themselves.
+  virtual bool WantsTerminal(const Target& /*target*/,
+                             const DiscoveryOptions& /*options*/) const {
+    return false;
+  }
   // Failures are told to the sink; a target that yields no test and no error
   // is the caller's to report.
   virtual void Discover(const Target& target, const DiscoveryOptions& options,

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "worker/python/collector_listener.h"
 #include "worker/python/collector_process.h"
+#include "worker/python/pytest_arguments.h"
 #include "worker/python/python_finder.h"
 #include "worker/python/python_worker.h"
 
@@ -232,7 +233,8 @@ std::vector<std::string> PythonDiscoverer::own_keys() const {
   std::vector<std::string> keys = {"python"};
   if (runner_ == "pytest") {
     keys.insert(keys.end(), {"pytest-arg", "keyword", "markers", "durations",
-                             "unit", "collect-first", "no-collection-cache"});
+                             "capture", "pdb", "trace", "unit", "collect-first",
+                             "no-collection-cache"});
   }
   return keys;
 }
@@ -240,6 +242,17 @@ std::vector<std::string> PythonDiscoverer::own_keys() const {
 bool PythonDiscoverer::Selects(const Target& target,
                                const DiscoveryOptions& options) const {
   return !options.python.arguments.empty() || !target.arguments.empty();
+}
+
+bool PythonDiscoverer::WantsTerminal(const Target& target,
+                                     const DiscoveryOptions& options) const {
+  if (runner_ != "pytest") {
+    return false;
+  }
+  std::vector<std::string> arguments = options.python.arguments;
+  arguments.insert(arguments.end(), target.arguments.begin(),
+                   target.arguments.end());
+  return PytestWantsTerminal(arguments);
 }
 
 void PythonDiscoverer::Discover(const Target& target,

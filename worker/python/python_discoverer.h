@@ -28,6 +28,9 @@ class PythonDiscoverer final : public Discoverer {
   std::vector<std::string> own_keys() const override;
   bool Selects(const Target& target,
                const DiscoveryOptions& options) const override;
+  // pytest: -s, --pdb and --trace among the arguments.
+  bool WantsTerminal(const Target& target,
+                     const DiscoveryOptions& options) const override;
   void Discover(const Target& target, const DiscoveryOptions& options,
                 DiscoverySink& sink) const override;
 

@@ -75,7 +75,8 @@ def describe_config_error(error: BaseException) -> str:
     return text
 
 
-def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
+def _tame(config: Any, options: Dict[str, Any], worker_id: str,
+          has_terminal: bool) -> None:
     """Takes out of the user's options what is the controller's alone.
 
     They may come from the ini file's addopts, where no one could strip them.
@@ -88,7 +89,7 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
         "numprocesses": None,
         "maxprocesses": None,
         "tx": [],
-        "usepdb": bool(options.get("pdb", False)),
+        "usepdb": has_terminal and bool(options.get("pdb", False)),
         # decided across workers
         "maxfail": 0,
         # orders and selections that need the whole list, and report files
@@ -104,6 +105,8 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str) -> None:
         # a module that cannot be collected is no matter of the others
         "continue_on_collection_errors": True,
     }
+    if not has_terminal:
+        quiet["trace"] = False
     for name, value in quiet.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
@@ -123,7 +126,8 @@ class WorkerSession:
     """
 
     def __init__(
-        self, config: Any, options: Dict[str, Any], worker_id: str
+        self, config: Any, options: Dict[str, Any], worker_id: str,
+        terminal: Any = None,
     ) -> None:
         self.config = config
         self.worker_id = worker_id
@@ -139,7 +143,9 @@ class WorkerSession:
             "mainargv": ["pytest", *config.invocation_params.args],
         }
         config.workeroutput = {}
-        _tame(config, options, worker_id)
+        _tame(config, options, worker_id, terminal is not None)
+        if terminal is not None:
+            config.pluginmanager.register(terminal, "paceline-terminal")
         self.hooks = pytest_hooks.Hooks(self)
         config.pluginmanager.register(self.hooks, "paceline-worker")
         config.pluginmanager.register(

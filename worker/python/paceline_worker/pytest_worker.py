@@ -10,13 +10,17 @@ It does not discover tests, and decides nothing about them: pytest_collect.py
 does.
 """
 
+import contextlib
 import json
 import os
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
-from . import frames, pytest_results, pytest_session
+from . import frames, pytest_results, pytest_session, sigterm, terminal
 from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit
+
+# The test has failed, and whoever has seen enough ends the session.
+_LEFT_DEBUGGER = "pytest.exit: Quitting debugger"
 
 
 def make_runner() -> "PytestRunner":
@@ -41,6 +45,8 @@ class PytestRunner(Runner):
         # Why no more tests are run in this worker: pytest.exit(), or
         # session.shouldstop.
         self._over = ""
+        self._terminal = terminal.take()
+        sigterm.has_terminal = self._terminal is not None
 
     def identify(self) -> None:
         os.environ["PYTEST_XDIST_WORKER"] = "gw" + worker_number()
@@ -72,7 +78,8 @@ class PytestRunner(Runner):
     def open(self, suite: frames.Message) -> None:
         try:
             self._session = pytest_session.WorkerSession(
-                self._config, self._options, "gw" + worker_number()
+                self._config, self._options, "gw" + worker_number(),
+                self._terminal,
             )
         except pytest_session.Unusable as error:
             raise SuiteRefused(str(error)) from error
@@ -87,7 +94,8 @@ class PytestRunner(Runner):
         session.return_to_start()
         # Imports of modules and conftest files may take the process along.
         reporter.flush()
-        found = session.collect(unit)
+        with self._use_terminal():
+            found = session.collect(unit)
         for name, message, details in session.take_new_errors():
             reporter.extra(name, "error", message=message, details=details)
         # The item that follows each.
@@ -105,7 +113,8 @@ class PytestRunner(Runner):
             else:
                 self._run(index, entry.item, following[index], reporter)
         reporter.flush()
-        error = session.tear_down_unit()
+        with self._use_terminal():
+            error = session.tear_down_unit()
         if error:
             reporter.finalize_failed(error)
 
@@ -114,13 +123,24 @@ class PytestRunner(Runner):
     ) -> None:
         session = self._session
         assert session is not None
-        reports, broken = session.run_item(item, following)
-        result = pytest_results.combine(reports, session, broken)
+        with self._use_terminal(lambda: reporter.give_time(index)):
+            reports, broken = session.run_item(item, following)
+        left_debugger = broken == _LEFT_DEBUGGER and any(
+            report.failed for report in reports
+        )
+        result = pytest_results.combine(
+            reports, session, "" if left_debugger else broken
+        )
         reporter.finished(index, **result)
         self._over = session.over
         if broken:
             reporter.flush()
             session.tear_down_unit()
+
+    def _use_terminal(self, on_debugger: Any = None) -> Any:
+        if self._terminal is None:
+            return contextlib.nullcontext()
+        return self._terminal.use(on_debugger)
 
     def output_so_far(self) -> bytes:
         return self._session.output_so_far() if self._session else b""

@@ -25,6 +25,8 @@ _NOT_THE_TESTS = ("/paceline_worker/", "/_pytest/", "/pluggy/", "/pytest/")
 _worker: Any = None
 _is_prepared = False
 _held: List[Any] = []
+# The original standard error is the user's terminal, and nothing for stacks.
+has_terminal = False
 
 
 def arm(worker: Any) -> None:
@@ -47,6 +49,8 @@ def rearm(worker: Any) -> None:
 
 def _install() -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)
+    if has_terminal:
+        return
     try:
         descriptor = frames.to_high_descriptor(os.dup(2))
         # The file object must live as long as the registration.
@@ -72,7 +76,8 @@ def _release() -> None:
 def _reset() -> None:
     try:
         if signal.getsignal(signal.SIGTERM) is _on_sigterm:
-            faulthandler.unregister(signal.SIGTERM)
+            if not has_terminal:
+                faulthandler.unregister(signal.SIGTERM)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
     finally:
         _release()

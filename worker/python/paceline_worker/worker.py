@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from . import frames, health, leave, sigterm, template
+from . import frames, health, leave, sigterm, template, terminal
 
 PROTOCOL = 1
 DEFAULT_OUTPUT_LIMIT = 1 << 20
@@ -145,6 +145,17 @@ class Reporter:
             {"type": "test_started", "request": self._request, "test": index}
         )
         self.running = index
+
+    def give_time(self, index: int) -> None:
+        """The running test has no time limit any more."""
+        self._channel.send(
+            {
+                "type": "test_deadline",
+                "request": self._request,
+                "test": index,
+                "timeout_ns": terminal.NO_LIMIT_NS,
+            }
+        )
 
     def finished(
         self,

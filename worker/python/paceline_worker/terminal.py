@@ -1,0 +1,84 @@
+"""The user's terminal, where this worker has it.
+
+The agent names a file whose locks say who uses the terminal: `paceline run`
+writes nothing while the first is ours, and leaves Ctrl-C to us while the second
+is. Ctrl-C comes to this process too, being in the terminal's process group; it
+means something here only in a debugger.
+"""
+
+import fcntl
+import os
+import signal
+from typing import Any, Optional
+
+# The same numbers are in cli/terminal_lock.cc.
+_USE = 0
+_DEBUGGER = 1
+
+# A test that is debugged is not over its time.
+NO_LIMIT_NS = 9 * 365 * 24 * 3600 * 10**9
+
+
+class Terminal:
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._owner = os.getpid()
+        self._on_debugger: Any = None
+        # Not SIG_IGN, which programs that tests start would inherit.
+        signal.signal(signal.SIGINT, _ignore)
+
+    def use(self, on_debugger: Any = None) -> "Terminal":
+        """For a `with` statement; `on_debugger` is called when a debugger
+        begins within."""
+        self._on_debugger = on_debugger
+        return self
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _USE)
+
+    def __exit__(self, *_: Any) -> None:
+        if os.getpid() != self._owner:
+            return
+        self.leave_debugger()
+        self._on_debugger = None
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _USE)
+
+    def enter_debugger(self) -> None:
+        if os.getpid() != self._owner:
+            return
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _DEBUGGER)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._on_debugger is not None:
+            self._on_debugger()
+
+    def leave_debugger(self) -> None:
+        signal.signal(signal.SIGINT, _ignore)
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _DEBUGGER)
+
+    # pytest's hooks.
+
+    def pytest_enter_pdb(self, pdb: Any) -> None:
+        self.enter_debugger()
+        if pdb is None:
+            return
+        # A breakpoint that is met after `continue` calls no hook.
+        setup = pdb.setup
+
+        def setup_again(*args: Any, **kwargs: Any) -> Any:
+            self.enter_debugger()
+            return setup(*args, **kwargs)
+
+        pdb.setup = setup_again
+
+    def pytest_leave_pdb(self) -> None:
+        self.leave_debugger()
+
+
+def take() -> Optional[Terminal]:
+    """The terminal, if this worker was given one."""
+    path = os.environ.pop("PACELINE_WORKER_TERMINAL", "")
+    return Terminal(path) if path else None
+
+
+def _ignore(number: int, frame: Any) -> None:
+    pass
