@@ -6,6 +6,8 @@ import os
 import unittest
 import xml.etree.ElementTree
 
+import pytest
+
 from collect_pytest_test import PytestCollectorTest, has_plugin
 
 
@@ -80,6 +82,14 @@ class ControllerTest(PytestCollectorTest):
 
 
 class WantedReportsTest(ControllerTest):
+    def test_failures_are_heard_of_where_they_alone_keep_their_files(self):
+        self.write("pytest.ini", "[pytest]\n"
+                   "tmp_path_retention_policy = failed\n")
+        wanted = self.run_with(args=["-p", "no:cacheprovider"]).wanted
+        # Before pytest 7.3 all are kept.
+        expected = "bad" if pytest.version_tuple >= (7, 3) else "none"
+        self.assertEqual(wanted["reports"], expected)
+
     def test_a_plain_suite_wants_the_bad_results_for_its_cache(self):
         self.assertEqual(self.run_with().wanted["reports"], "bad")
 

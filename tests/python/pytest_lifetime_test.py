@@ -301,6 +301,45 @@ class XdistLookTest(unittest.TestCase):
             ["popen-gw4/test_x0/x", "popen-gw7/test_x0/x"],
         )
 
+    def test_a_failed_tests_files_are_named_and_outlive_a_worker_of_its_name(
+        self,
+    ):
+        folder = make_suite(
+            self,
+            {
+                "test_x.py": "def test_x(tmp_path):\n"
+                "    (tmp_path / 'x').touch()\n"
+                "    assert 0\n"
+                "def test_none(): assert 0\n"
+            },
+        )
+        for host, on in (
+            (os.uname().nodename, ""),
+            ("elsewhere", " on " + os.uname().nodename),
+        ):
+            base = str(folder / ("base of " + host))
+            kept = set()
+            with FakeAgent(folder, basetemp=base, host=host) as agent:
+                template = agent.start(template=True)
+                template.ready()
+                for _ in range(2):
+                    worker = template.fork(4)
+                    unit = worker.run_unit(
+                        ["test_x.py::test_x", "test_x.py::test_none"]
+                    )
+                    worker.leave()
+                    said = unit.result("test_x")["details"].splitlines()[-1]
+                    start = f"tmp_path is kept{on}: "
+                    self.assertTrue(said.startswith(start), said)
+                    kept.add(said[len(start):])
+                    self.assertNotIn(
+                        "tmp_path", unit.result("test_none")["details"]
+                    )
+            self.assertEqual(len(kept), 2)
+            for path in kept:
+                self.assertTrue(path.startswith(base), path)
+                self.assertTrue(os.path.exists(os.path.join(path, "x")), path)
+
     def test_coverage_is_written_for_the_controller_to_combine(self):
         try:
             import pytest_cov  # noqa: F401

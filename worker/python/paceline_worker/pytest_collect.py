@@ -167,6 +167,7 @@ def worker_options(config: Any, request: Request, start_path: List[str],
         "rootdir": str(config.rootpath),
         "inifile": str(inifile) if inifile else None,
         "cwd": str(config.invocation_params.dir),
+        "host": os.uname().nodename,
         "sys_path": start_path,
         "unit": request.unit,
     }

@@ -35,6 +35,8 @@ class Hooks:
         self._worker_session = worker_session
         # Of the item that runs.
         self.reports: List[Any] = []
+        # Of the item that runs, once it has failed; may be empty.
+        self.tmp_path = ""
         # Collectors that did not pass, by node id.
         self.collect_reports: Dict[str, Any] = {}
         # (warning, when, nodeid, location) since they were last taken.
@@ -54,6 +56,12 @@ class Hooks:
         if os.getpid() != self._owner:
             os._exit(0)
         self.reports.append(report)
+
+    def pytest_exception_interact(self, node: Any) -> None:
+        # Later it has none any more, and passing tests need no look.
+        path = (getattr(node, "funcargs", None) or {}).get("tmp_path")
+        if path is not None:
+            self.tmp_path = str(path)
 
     def pytest_collectreport(self, report: Any) -> None:
         if not report.passed:

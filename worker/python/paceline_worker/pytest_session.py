@@ -116,7 +116,24 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str,
             os.makedirs(base, mode=0o700, exist_ok=True)
         except OSError:
             return  # of another machine; pytest makes one of its own
-        config.option.basetemp = os.path.join(base, "popen-" + worker_id)
+        config.option.basetemp = _reserve(base, "popen-" + worker_id)
+
+
+def _reserve(base: str, name: str) -> str:
+    """A folder below `base` that is nobody's yet. pytest empties what it is
+    given, and a worker that had the same name may have left a failed test's
+    files."""
+    count = 1
+    while True:
+        path = os.path.join(base, name if count == 1 else f"{name}-{count}")
+        try:
+            os.mkdir(path, mode=0o700)
+        except FileExistsError:
+            count += 1
+            continue
+        except OSError:
+            pass  # pytest will say so of the first test that wants one
+        return path
 
 
 class WorkerSession:
@@ -133,6 +150,7 @@ class WorkerSession:
         self.worker_id = worker_id
         self.reports_wanted = options.get("reports", "auto")
         self.over = ""
+        self._collectors_host = options.get("host")
         self._item: Any = None
         self._loop_error: Optional[BaseException] = None
         config.workerinput = {
@@ -246,6 +264,7 @@ class WorkerSession:
         broken = ""
         self._item = item
         self.hooks.reports = []
+        self.hooks.tmp_path = ""
         if getattr(item, "_report_sections", None):
             item._report_sections.clear()  # of an earlier attempt
             item.user_properties.clear()
@@ -268,6 +287,19 @@ class WorkerSession:
         if stop and not self.over:
             self.over = f"not run after {stop}"
         return self.hooks.reports, broken
+
+    def kept_files(self) -> str:
+        """Where the files of the test that just failed are, in a sentence;
+        empty if it has none, or pytest keeps none."""
+        path = self.hooks.tmp_path
+        factory = getattr(self.config, "_tmp_path_factory", None)
+        policy = getattr(factory, "_retention_policy", "all")
+        if not path or policy == "none" or not os.path.isdir(path):
+            return ""
+        host = os.uname().nodename
+        if self._collectors_host in (None, host):
+            return f"tmp_path is kept: {path}"
+        return f"tmp_path is kept on {host}: {path}"
 
     def tear_down_unit(self) -> str:
         """Tears down all below the session; returns what failed in it."""

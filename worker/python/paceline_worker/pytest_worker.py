@@ -131,6 +131,9 @@ class PytestRunner(Runner):
         result = pytest_results.combine(
             reports, session, "" if left_debugger else broken
         )
+        if result["outcome"] in ("failed", "error"):
+            parts = (result.get("details", ""), session.kept_files())
+            result["details"] = "\n\n".join(part for part in parts if part)
         reporter.finished(index, **result)
         self._over = session.over
         if broken:
