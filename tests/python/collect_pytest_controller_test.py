@@ -229,6 +229,43 @@ class PluginTest(ControllerTest):
         )
 
     @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
+    def test_what_differs_from_worker_to_worker_is_given_to_each(self):
+        self.write("conftest.py", """\
+            def pytest_configure_node(node):
+                node.workerinput["host"] = "db"
+                node.workerinput["schema"] = "of_" + node.gateway.id
+            """)
+        with self.start() as c:
+            c.collect()
+            options = json.loads(c.messages[0]["options"])
+            c.finish()
+        self.assertEqual(options["workerinput"], {"host": "db"})
+        self.assertEqual(
+            options["workerinputs"][:2],
+            [{"host": "db", "schema": "of_gw0"},
+             {"host": "db", "schema": "of_gw1"}],
+        )
+
+    @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
+    def test_what_no_worker_can_be_given_is_named_once(self):
+        self.write("conftest.py", """\
+            def pytest_configure_node(node):
+                node.workerinput["lock"] = object()
+                node.workerinput["deep"] = {"in": [object()]}
+                node.workerinput["plain"] = {"in": [1, 2.5, None, "x"]}
+            """)
+        with self.start() as c:
+            c.collect()
+            options = json.loads(c.messages[0]["options"])
+            notes = [m["text"] for m in c.all_of("note")]
+            c.finish()
+        self.assertEqual(
+            options["workerinput"], {"plain": {"in": [1, 2.5, None, "x"]}}
+        )
+        self.assertEqual(len(notes), 1, notes)
+        self.assertIn("lock (object), deep (dict)", notes[0])
+
+    @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_it_looks_like_a_controller_of_xdist(self):
         self.write("conftest.py", """\
             import json

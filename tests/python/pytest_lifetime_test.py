@@ -249,10 +249,15 @@ class XdistLookTest(unittest.TestCase):
                 "    assert given['workercount'] == 2\n"
                 "    assert given['testrunuid'] == 'f00d'\n"
                 "    assert given['mainargv'][0] == 'pytest'\n"
-                "    assert given['from_plugin'] == 17\n",
+                "    assert given['from_plugin'] == 17\n"
+                "    assert given['own'] == 'of 1'\n",
             },
         )
-        with FakeAgent(folder, workerinput={"from_plugin": 17}) as agent:
+        with FakeAgent(
+            folder,
+            workerinput={"from_plugin": 17},
+            workerinputs=[{"own": "of 0"}, {"own": "of 1"}],
+        ) as agent:
             worker = agent.start()
             unit = worker.run_unit(["test_x.py::test_x"])
             report = json.loads(worker.leave()["report"])

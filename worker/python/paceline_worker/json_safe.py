@@ -8,6 +8,18 @@ import os
 from typing import Any
 
 
+def is_plain(value: Any) -> bool:
+    """Whether json_safe leaves nothing out of `value` but the kind of its
+    sequences."""
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and is_plain(v) for k, v in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(is_plain(item) for item in value)
+    return value is None or isinstance(
+        value, (str, int, float, bool, os.PathLike)
+    )
+
+
 def json_safe(value: Any) -> Any:
     """`value` in types that JSON has."""
     if value is None or isinstance(value, (str, int, float, bool)):

@@ -267,12 +267,14 @@ class CollectorPlugin:
     def _send_suite(self, session: Any) -> None:
         config = session.config
         self._config = config
+        told = self._look.worker_input(config)
         options = pytest_collect.worker_options(
             config,
             self._request,
             self._start_path,
             testrunuid=self._look.test_run,
-            workerinput=self._look.worker_input(config),
+            workerinput=told.all,
+            workerinputs=told.each,
             numprocesses=config.option.numprocesses,
             basetemp=self._basetemp(config),
             reports=self._reports,
@@ -287,6 +289,8 @@ class CollectorPlugin:
             pytest_collect.passed_on_environment(),
             max_fail=_max_fail(config.option),
         )
+        if told.note():
+            self._client.note(told.note())
 
     def _basetemp(self, config: Any) -> Any:
         factory = getattr(config, "_tmp_path_factory", None)

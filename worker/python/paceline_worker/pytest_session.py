@@ -119,6 +119,13 @@ def _tame(config: Any, options: Dict[str, Any], worker_id: str,
         config.option.basetemp = _reserve(base, "popen-" + worker_id)
 
 
+def _own_input(options: Dict[str, Any], worker_id: str) -> Dict[str, Any]:
+    """What plugins want this worker alone to know."""
+    each = options.get("workerinputs") or []
+    number = int(worker_id[len("gw"):])
+    return each[number] if number < len(each) else {}
+
+
 def _reserve(base: str, name: str) -> str:
     """A folder below `base` that is nobody's yet. pytest empties what it is
     given, and a worker that had the same name may have left a failed test's
@@ -155,6 +162,7 @@ class WorkerSession:
         self._loop_error: Optional[BaseException] = None
         config.workerinput = {
             **(options.get("workerinput") or {}),
+            **_own_input(options, worker_id),
             "workerid": worker_id,
             "workercount": int(os.environ.get("PACELINE_SLOTS", "1")),
             "testrunuid": str(options.get("testrunuid") or "paceline"),

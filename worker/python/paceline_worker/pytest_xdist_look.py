@@ -13,7 +13,10 @@ import sys
 import uuid
 from typing import Any, Dict, List
 
-from .json_safe import json_safe
+from .json_safe import is_plain, json_safe
+
+# Numbers of workers are those of one agent, and small.
+_MAX_ASKED_FOR = 32
 
 
 class Spec:
@@ -79,6 +82,28 @@ class Node:
         return f"<Node {self.gateway.id}>"
 
 
+class WorkerInput:
+    """What plugins have put into nodes' `workerinput`."""
+
+    def __init__(self) -> None:
+        # For every worker.
+        self.all: Dict[str, Any] = {}
+        # Where it is not the same for all: of gw0, gw1 and so on.
+        self.each: List[Dict[str, Any]] = []
+        # Keys whose values cannot go to another process, and their types.
+        self.left_out: Dict[str, str] = {}
+
+    def note(self) -> str:
+        """What people should know of it."""
+        if not self.left_out:
+            return ""
+        keys = ", ".join(f"{k} ({v})" for k, v in self.left_out.items())
+        return (
+            "pytest_configure_node has put into workerinput what no worker can"
+            f" be given, which has to be numbers, texts, lists and dicts: {keys}"
+        )
+
+
 class XdistLook:
     """Says at each stage of pytest's start what a controller would say."""
 
@@ -111,21 +136,43 @@ class XdistLook:
     def test_run(self) -> str:
         return self._manager.testrunuid
 
-    def worker_input(self, config: Any) -> Dict[str, Any]:
-        """What plugins want every worker to know.
+    def worker_input(self, config: Any) -> WorkerInput:
+        """What plugins want workers to know.
 
-        They are asked once, for all: how many there will be is not known.
+        How many there will be is not known: they are asked for two, and where
+        these are not told the same for as many as may well be.
         """
-        node = Node(self._manager, "gw0")
+        told = WorkerInput()
         hook = getattr(config.hook, "pytest_configure_node", None)
-        if hook is not None:
-            hook(node=node)
-        own = ("workerid", "workercount", "testrunuid", "mainargv")
-        return {
-            key: json_safe(value)
-            for key, value in node.workerinput.items()
-            if key not in own
+        if hook is None:
+            return told
+        told.all = self._configure(hook, 0, told)
+        second = self._configure(hook, 1, told)
+        if second == told.all:
+            return told
+        told.each = [told.all, second]
+        while len(told.each) < _MAX_ASKED_FOR:
+            told.each.append(self._configure(hook, len(told.each), told))
+        told.all = {
+            key: value for key, value in told.all.items()
+            if second.get(key, told) == value
         }
+        return told
+
+    def _configure(self, hook: Any, number: int,
+                   told: WorkerInput) -> Dict[str, Any]:
+        node = Node(self._manager, f"gw{number}")
+        own = tuple(node.workerinput)
+        hook(node=node)
+        plain = {}
+        for key, value in node.workerinput.items():
+            if key in own:
+                continue
+            if is_plain(value):
+                plain[str(key)] = json_safe(value)
+            elif key not in told.left_out:
+                told.left_out[key] = type(value).__name__
+        return plain
 
     def node(self, worker: str) -> Node:
         node = self._nodes.get(worker)
