@@ -119,7 +119,7 @@ void ClientLoop::TakeMessages(RunClient& client) {
 
 ClientLoop::Result ClientLoop::Run(RunClientOptions options,
                                    RunObserver& observer,
-                                   const std::function<bool()>& debugged,
+                                   const std::function<bool()>& is_debuggers,
                                    const std::function<void()>& leave_now) {
   Result result;
   RunClient client(clock_.Now(), std::move(options), *this, observer);
@@ -140,7 +140,7 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
     poller_.Wait(clock_, deadline);
     TakeMessages(client);
     while (std::optional<std::string> signal = signals_.Take()) {
-      if (*signal == "SIGINT" && debugged()) {
+      if (*signal == "SIGINT" && is_debuggers()) {
         continue;
       }
       if (result.interrupted) {

@@ -37,9 +37,9 @@ class ClientLoop final : private ClientEffects {
   };
   // Runs to the end of the run. The first signal cancels it; at the second,
   // `leave_now` is called and is not expected to return. A SIGINT does neither
-  // while `debugged`: it is the debugger's.
+  // that `is_debuggers` says is.
   Result Run(RunClientOptions options, RunObserver& observer,
-             const std::function<bool()>& debugged,
+             const std::function<bool()>& is_debuggers,
              const std::function<void()>& leave_now);
 
  private:

@@ -295,7 +295,8 @@ int RunCommand(const Invocation& invocation) {
     const ClientLoop::Result result = (*loop)->Run(
         ClientOptions(flags, run, **place), observers.all(),
         [&handed_over] {
-          return handed_over.has_value() && handed_over->lock->debugged();
+          return handed_over.has_value() &&
+                 handed_over->lock->LeaveInterruptToDebugger();
         },
         [&observers, &handed_over] {
           observers.Clear();

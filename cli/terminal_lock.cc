@@ -55,4 +55,14 @@ bool TerminalLock::debugged() const {
   return fcntl(file_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+bool TerminalLock::LeaveInterruptToDebugger() {
+  if (!debugged()) {
+    return false;
+  }
+  ++interrupts_;
+  // Nothing else fails here than an ill-treated memory file, and then the
+  // worker waits its second out.
+  return pwrite(file_.get(), &interrupts_, sizeof interrupts_, 0) > 0;
+}
+
 }  // namespace paceline

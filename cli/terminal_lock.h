@@ -7,6 +7,7 @@
 #ifndef PACELINE_CLI_TERMINAL_LOCK_H_
 #define PACELINE_CLI_TERMINAL_LOCK_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,11 +30,16 @@ class TerminalLock {
 
   // Whether a worker is in a debugger.
   bool debugged() const;
+  // Asked of each SIGINT: whether it is a debugger's. If so it is counted in
+  // the file, and the worker, which got the signal too, stays in the debugger
+  // until then: on a busy machine people are quicker than this process.
+  bool LeaveInterruptToDebugger();
 
  private:
   explicit TerminalLock(Fd file) : file_(std::move(file)) {}
 
   Fd file_;
+  std::uint64_t interrupts_ = 0;
 };
 
 }  // namespace paceline

@@ -82,8 +82,7 @@ def test_waits():
 )");
   const auto run = Start({"test_waits.py", "-s"});
   ASSERT_TRUE(run->WaitFor("(Pdb) ")) << run->screen();
-  run->Type(kCtrlC);
-  ASSERT_TRUE(run->WaitFor("--KeyboardInterrupt--")) << run->screen();
+  ASSERT_TRUE(run->TypeUntil(kCtrlC, "--KeyboardInterrupt--")) << run->screen();
   ASSERT_TRUE(run->WaitFor("(Pdb) "));
   run->Type("c\n");
   ASSERT_TRUE(run->WaitFor("now it waits"));
@@ -100,8 +99,7 @@ TEST_F(PythonTerminalTest, CtrlCIsTheDebuggersAtALaterBreakpointToo) {
   run->Type("c\n");
   ASSERT_TRUE(run->WaitFor("-> assert secret == 42")) << run->screen();
   ASSERT_TRUE(run->WaitFor("(Pdb) "));
-  run->Type(kCtrlC);
-  ASSERT_TRUE(run->WaitFor("--KeyboardInterrupt--")) << run->screen();
+  ASSERT_TRUE(run->TypeUntil(kCtrlC, "--KeyboardInterrupt--")) << run->screen();
   run->Type("c\n");
   EXPECT_EQ(run->WaitForExit(), 1) << run->screen();
 }

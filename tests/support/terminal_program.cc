@@ -87,6 +87,22 @@ void TerminalProgram::Type(absl::string_view keys) const {
             static_cast<ssize_t>(keys.size()));
 }
 
+bool TerminalProgram::TypeUntil(absl::string_view keys,
+                                absl::string_view text) {
+  constexpr int kPatienceMs = 5'000;
+  Type(keys);
+  while (screen_.find(text.data(), seen_, text.size()) == std::string::npos) {
+    pollfd readable{terminal_.get(), POLLIN, 0};
+    if (poll(&readable, 1, kPatienceMs) == 0 &&
+        SystemClock().Now() < deadline_) {
+      Type(keys);
+    } else if (!Read()) {
+      return false;
+    }
+  }
+  return WaitFor(text);
+}
+
 int TerminalProgram::WaitForExit() {
   while (Read()) {
   }

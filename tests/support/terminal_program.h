@@ -35,6 +35,10 @@ class TerminalProgram {
   // when the program ended or its limit passed without it.
   bool WaitFor(absl::string_view text);
   void Type(absl::string_view keys) const;
+  // Types `keys`, and again after each five seconds without `text`. For Ctrl-C
+  // at a prompt: Python does not see a signal that comes between its writing of
+  // the prompt and its reading before it has read a line.
+  bool TypeUntil(absl::string_view keys, absl::string_view text);
   // Reads to the end and returns the exit code, 128 + signal where a signal
   // ended it, or -1 when the limit passed.
   int WaitForExit();

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "cli/output_writer.h"
 #include "common/base/fd.h"
 #include "common/os/subprocess.h"
@@ -25,6 +27,12 @@ class User {
     lock.l_start = byte;
     lock.l_len = 1;
     return fcntl(file_.get(), F_OFD_SETLK, &lock) == 0;
+  }
+
+  std::uint64_t interrupts() const {
+    std::uint64_t number = 0;
+    EXPECT_GE(pread(file_.get(), &number, sizeof number, 0), 0);
+    return number;
   }
 
  private:
@@ -70,6 +78,20 @@ TEST(TerminalLockTest, ADebuggerIsKnownUntilItIsLeftOrDies) {
     EXPECT_TRUE((*lock)->debugged());
   }
   EXPECT_FALSE((*lock)->debugged());
+}
+
+// On a busy machine the debugger had been left when the program got to look,
+// and what was typed at its prompt ended the run.
+TEST(TerminalLockTest, ItIsSaidThatAnInterruptWasLeftToTheDebugger) {
+  auto lock = TerminalLock::Create();
+  ASSERT_THAT(lock, IsOk());
+  const User worker(**lock);
+  EXPECT_FALSE((*lock)->LeaveInterruptToDebugger());
+  EXPECT_EQ(worker.interrupts(), 0u);
+  ASSERT_TRUE(worker.Set(F_WRLCK, 1));
+  EXPECT_TRUE((*lock)->LeaveInterruptToDebugger());
+  EXPECT_TRUE((*lock)->LeaveInterruptToDebugger());
+  EXPECT_EQ(worker.interrupts(), 2u);
 }
 
 }  // namespace

@@ -3,12 +3,16 @@
 The agent names a file whose locks say who uses the terminal: `paceline run`
 writes nothing while the first is ours, and leaves Ctrl-C to us while the second
 is. Ctrl-C comes to this process too, being in the terminal's process group; it
-means something here only in a debugger.
+means something here only in a debugger. The file's content is the number of
+those that `paceline run` has left to the debugger: until it has, the debugger
+stays, or the next look would find nobody there and end the run.
 """
 
 import fcntl
 import os
 import signal
+import sys
+import time
 from typing import Any, Optional
 
 # The same numbers are in cli/terminal_lock.cc.
@@ -18,12 +22,17 @@ _DEBUGGER = 1
 # A test that is debugged is not over its time.
 NO_LIMIT_NS = 9 * 365 * 24 * 3600 * 10**9
 
+# For how long `paceline run` is waited for: it need not have got the signal.
+_PATIENCE_S = 2.0
+
 
 class Terminal:
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._owner = os.getpid()
         self._on_debugger: Any = None
+        # How many interrupts were left to the debugger, as far as is known.
+        self._interrupts = 0
         # Not SIG_IGN, which programs that tests start would inherit.
         signal.signal(signal.SIGINT, _ignore)
 
@@ -47,13 +56,23 @@ class Terminal:
         if os.getpid() != self._owner:
             return
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _DEBUGGER)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self._interrupt)
         if self._on_debugger is not None:
             self._on_debugger()
 
     def leave_debugger(self) -> None:
         signal.signal(signal.SIGINT, _ignore)
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _DEBUGGER)
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until:
+            left = int.from_bytes(os.pread(self._file, 8, 0), sys.byteorder)
+            if left > self._interrupts:
+                self._interrupts = left
+                break
+            time.sleep(0.001)
+        signal.default_int_handler(number, frame)
 
     # pytest's hooks.
 
