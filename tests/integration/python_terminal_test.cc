@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/debian_python.h"
 #include "tests/support/program.h"
 #include "tests/support/terminal_program.h"
 
@@ -16,16 +17,10 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// Debian's, which has pytest; the one in PATH may be another.
-constexpr char kPython[] = "/usr/bin/python3";
-
-class PythonTerminalTest : public testing::Test {
+class PythonTerminalTest : public DebianPythonTest {
  protected:
   void SetUp() override {
-    const auto probe = RunProgram({kPython, "-c", "import pytest, msgpack"});
-    if (probe->exit_code() != 0) {
-      GTEST_SKIP() << kPython << " has no pytest: " << probe->err();
-    }
+    DebianPythonTest::SetUp();
     scratch_.Write("pytest.ini", "[pytest]\n");
     scratch_.Write("test_bad.py", R"(
 def test_good(): pass
@@ -43,7 +38,7 @@ def test_asks():
 
   std::vector<std::string> Command(std::vector<std::string> arguments) {
     std::vector<std::string> argv = {PacelinePath(), "run", "--python",
-                                     kPython};
+                                     kDebianPython};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return argv;
   }
@@ -74,11 +69,12 @@ TEST_F(PythonTerminalTest, PdbHasThePromptAndTheVerdictsStand) {
 
 TEST_F(PythonTerminalTest, CtrlCAtThePromptIsTheDebuggersAndElseCancels) {
   scratch_.Write("test_waits.py", R"(
-import time
+import signal
 def test_waits():
     breakpoint()
     print("now it", "waits")
-    time.sleep(600)
+    while True:
+        signal.pause()
 )");
   const auto run = Start({"test_waits.py", "-s"});
   ASSERT_TRUE(run->WaitFor("(Pdb) ")) << run->screen();

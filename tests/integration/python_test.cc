@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/debian_python.h"
 #include "tests/support/fleet.h"
 #include "tests/support/program.h"
 #include "tests/support/run_events.h"
@@ -28,22 +30,12 @@ using testing::Not;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-// Debian's, which has pytest; the one in PATH may be another.
-constexpr char kPython[] = "/usr/bin/python3";
-
-class PythonTest : public testing::Test {
+class PythonTest : public DebianPythonTest {
  protected:
-  void SetUp() override {
-    const auto probe = RunProgram({kPython, "-c", "import pytest, msgpack"});
-    if (probe->exit_code() != 0) {
-      GTEST_SKIP() << kPython << " has no pytest: " << probe->err();
-    }
-  }
-
   // Runs `paceline run --python … ARGUMENTS` in the scratch directory.
   std::unique_ptr<Program> Run(std::vector<std::string> arguments) {
     std::vector<std::string> argv = {PacelinePath(), "run",    "--python",
-                                     kPython,        "--json", EventsPath()};
+                                     kDebianPython,  "--json", EventsPath()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return RunProgram(std::move(argv),
                       {.env = {{"FIXTURE_LOG", FixtureLog()},
@@ -356,33 +348,56 @@ def test_uses_it(server): pass
 }
 
 TEST_F(PythonTest, CoverageOfAllWorkersAndAgentsEndsUpInOneTable) {
-  const auto probe = RunProgram({kPython, "-c", "import pytest_cov"});
+  const auto probe = RunProgram({kDebianPython, "-c", "import pytest_cov"});
   if (probe->exit_code() != 0) {
-    GTEST_SKIP() << kPython << " has no pytest-cov";
+    GTEST_SKIP() << kDebianPython << " has no pytest-cov";
   }
   std::string code;
   for (int i = 0; i < 6; ++i) {
     absl::StrAppend(&code, "def f", i, "():\n    return ", i, "\n");
     scratch_.Write(absl::StrCat("tests/test_", i, ".py"),
-                   absl::StrCat("import time\nimport code_under_test\n"
-                                "def test_one():\n    time.sleep(0.2)\n"
+                   absl::StrCat("import code_under_test\n"
+                                "def test_one(together):\n"
                                 "    assert code_under_test.f",
                                 i, "() == ", i, "\n"));
   }
   scratch_.Write("code_under_test.py", code);
-  scratch_.Write("conftest.py", "");
+  // No test ends before each of the workers runs one.
+  scratch_.Write("conftest.py", R"(
+import os, pathlib, time, pytest
+@pytest.fixture
+def together():
+    wanted = int(pathlib.Path("workers").read_text())
+    running = pathlib.Path("running")
+    (running / str(os.getpid())).touch()
+    until = time.monotonic() + 60
+    while len(list(running.iterdir())) < wanted:
+        assert time.monotonic() < until, "some workers were given no test"
+        time.sleep(0.01)
+)");
+  const auto gather = [this](int workers) {
+    const std::filesystem::path running =
+        std::filesystem::path(scratch_.path()) / "running";
+    std::filesystem::remove_all(running);
+    std::filesystem::create_directory(running);
+    scratch_.Write("workers", absl::StrCat(workers));
+  };
   const std::vector<std::string> arguments = {
       "--unit", "test", "tests", "--pytest-arg=--cov=code_under_test",
       "--pytest-arg=--cov-report=term"};
-  const auto here = Run(arguments);
-  EXPECT_EQ(here->exit_code(), 0) << here->err();
+  std::vector<std::string> here_arguments = arguments;
+  here_arguments.insert(here_arguments.end(), {"--workers", "2"});
+  gather(2);
+  const auto here = Run(here_arguments);
+  EXPECT_EQ(here->exit_code(), 0) << here->out() << here->err();
   EXPECT_THAT(here->out(), ContainsRegex("code_under_test.py +12 +0 +100%"));
   const Fleet fleet({.agents = 3, .workers = 1});
   std::vector<std::string> there_arguments = arguments;
   there_arguments.insert(there_arguments.end(),
                          {"--coordinator", fleet.endpoint()});
+  gather(3);
   const auto there = Run(there_arguments);
-  EXPECT_EQ(there->exit_code(), 0) << there->err();
+  EXPECT_EQ(there->exit_code(), 0) << there->out() << there->err();
   EXPECT_THAT(there->out(), ContainsRegex("code_under_test.py +12 +0 +100%"));
 }
 
