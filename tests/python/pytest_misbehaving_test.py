@@ -56,6 +56,42 @@ class MisbehavingTest(unittest.TestCase):
         self.assertEqual(output["test_after_closed_output"], b"printed after\n")
         self.assertEqual(output["test_after_replaced_stdout"], b"seen\n")
 
+    def test_a_breakpoint_without_a_terminal_says_what_to_do(self):
+        folder = make_suite(
+            self,
+            {
+                "test_x.py": "def test_stops():\n"
+                "    print('before')\n"
+                "    breakpoint()\n"
+                "def test_after(): print('after')\n",
+            },
+        )
+        names = ["test_x.py::test_stops", "test_x.py::test_after"]
+        with FakeAgent(folder) as agent:
+            unit = agent.run(names)
+        self.assertEqual(list(unit.outcomes.values()), ["failed", "passed"])
+        self.assertIn("run it with -s", unit.result("::test_stops")["message"])
+        self.assertIn(b"before\n", unit.result("::test_stops")["output"])
+        self.assertEqual(unit.result("::test_after")["output"], b"after\n")
+
+    def test_a_debugger_of_its_own_may_need_no_terminal(self):
+        folder = make_suite(
+            self,
+            {
+                "remote.py": "class Debugger:\n"
+                "    def __init__(self, *args, **kwargs): pass\n"
+                "    def set_trace(self, *args): print('no terminal')\n",
+                "test_x.py": "def test_stops(): breakpoint()\n",
+            },
+        )
+        with FakeAgent(
+            folder,
+            args=["--pdbcls=remote:Debugger"],
+            env={"PYTHONPATH": "."},
+        ) as agent:
+            unit = agent.run(["test_x.py::test_stops"])
+        self.assertEqual(list(unit.outcomes.values()), ["passed"])
+
     def test_teardowns_that_fail(self):
         with FakeAgent(FOLDER) as agent:
             worker = agent.start()

@@ -14,6 +14,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
+from .terminal import NoTerminal
 from .worker import Leaving, Unit
 
 
@@ -170,8 +171,9 @@ class WorkerSession:
         }
         config.workeroutput = {}
         _tame(config, options, worker_id, terminal is not None)
-        if terminal is not None:
-            config.pluginmanager.register(terminal, "paceline-terminal")
+        config.pluginmanager.register(
+            terminal or NoTerminal(), "paceline-terminal"
+        )
         self.hooks = pytest_hooks.Hooks(self)
         config.pluginmanager.register(self.hooks, "paceline-worker")
         config.pluginmanager.register(

@@ -93,6 +93,20 @@ class Terminal:
         self.leave_debugger()
 
 
+class NoTerminal:
+    """In place of a terminal: a debugger would find nothing to read."""
+
+    def pytest_enter_pdb(self, config: Any) -> None:
+        # Another debugger than pdb may need no terminal.
+        if not getattr(config.option, "usepdb_cls", None):
+            import pytest
+
+            pytest.fail(
+                "a debugger was called, but this test has no terminal: run it"
+                " with -s, or with --pdb"
+            )
+
+
 def take() -> Optional[Terminal]:
     """The terminal, if this worker was given one."""
     path = os.environ.pop("PACELINE_WORKER_TERMINAL", "")
