@@ -11,7 +11,7 @@ from typing import Any, List, Optional
 import pytest
 
 from . import pytest_collect, pytest_controller, pytest_kept
-from . import pytest_memory
+from . import pytest_memory, pytest_speed
 from .collecting import Client, ClientGone, Request
 from .pytest_flow import Flow
 from .pytest_terminal import Terminal
@@ -90,6 +90,7 @@ class CollectorPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:
         self._look.at_session_start(session.config)
+        pytest_speed.ask_asyncio_once(session.config)
         self._terminal = Terminal(session.config)
 
     # Collection.

@@ -207,6 +207,7 @@ class WorkerSession:
         config._do_configure()
         pytest_hooks.silence_terminal(config)
         pytest_speed.cheapen_capture(config)
+        pytest_speed.ask_asyncio_once(config)
         pytest_hooks.name_failing_fixtures(self.hooks)
         config.hook.pytest_sessionstart(session=self.session)
 

@@ -7,7 +7,7 @@ pytest is built otherwise than expected, it is left as it is.
 """
 
 import os
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 
 def cheapen_capture(config: Any) -> None:
@@ -38,6 +38,33 @@ def _look_first(stream: Any) -> None:
         return snap()
 
     stream.snap = look_first
+
+
+def ask_asyncio_once(config: Any) -> None:
+    """Has pytest-asyncio ask of each fixture once whether it is async.
+
+    It asks of all fixtures there are again for each test that is collected.
+    """
+    plugin = config.pluginmanager.getplugin("asyncio")
+    ask = getattr(plugin, "_is_coroutine_or_asyncgen", None)
+    if callable(ask) and not isinstance(ask, _Remembered):
+        plugin._is_coroutine_or_asyncgen = _Remembered(ask)
+
+
+class _Remembered:
+    """A question about objects that live on and whose answer stays."""
+
+    def __init__(self, ask: Callable[[Any], Any]) -> None:
+        self._ask = ask
+        # With the object, whose number would be another's once it is gone.
+        self._answers: Dict[int, Tuple[Any, Any]] = {}
+
+    def __call__(self, thing: Any) -> Any:
+        known = self._answers.get(id(thing))
+        if known is None:
+            known = (thing, self._ask(thing))
+            self._answers[id(thing)] = known
+        return known[1]
 
 
 def code_of_plain(function: Any) -> Any:
