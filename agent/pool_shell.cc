@@ -102,7 +102,7 @@ void PoolShell::Turn(std::optional<Instant> no_later) {
   FlushWarden();
   Throttle();
   // Who is told may be gone by the time we leave.
-  if (std::exchange(news_, false) && !stopping_.load()) {
+  if (news_.TakeDue(now, paused_) && !stopping_.load()) {
     notify_();
   }
   Instant until = failed_spawns_.empty() && never_started_.empty()
@@ -110,6 +110,9 @@ void PoolShell::Turn(std::optional<Instant> no_later) {
                       : now;
   if (const auto due = pool_.next_deadline(); due.has_value() && *due < until) {
     until = *due;
+  }
+  if (const auto due = news_.next_deadline(); due.has_value()) {
+    until = std::min(until, *due);
   }
   if (no_later.has_value()) {
     until = std::min(until, *no_later);
@@ -368,8 +371,8 @@ void PoolShell::RemoveTempDir(const std::string& path) {
 
 void PoolShell::Emit(PoolEvent event) {
   empty_ = empty_ || std::holds_alternative<PoolEmpty>(event);
+  news_.Add(event);
   mailbox_.PushEvent(std::move(event));
-  news_ = true;
 }
 
 }  // namespace paceline

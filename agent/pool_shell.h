@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/agent.h"
+#include "agent/news_gate.h"
 #include "agent/pool_effects.h"
 #include "agent/pool_mailbox.h"
 #include "agent/process_channel.h"
@@ -41,8 +42,8 @@ namespace paceline {
 // Belongs to the pool thread, but for the methods that say otherwise.
 class PoolShell : public PoolEffects {
  public:
-  // `notify` is called whenever there are new events in `mailbox`; both
-  // outlive this.
+  // `notify` is called when the new events in `mailbox` are to be taken
+  // (agent/news_gate.h); both outlive this.
   PoolShell(const AgentOptions& options, PoolMailbox& mailbox,
             std::function<void()> notify);
   ~PoolShell() override = default;
@@ -204,8 +205,7 @@ class PoolShell : public PoolEffects {
   std::optional<Instant> turned_;
   bool waits_for_warden_ = false;
   bool paused_ = false;
-  // There are events that the session has not been told of.
-  bool news_ = false;
+  NewsGate news_;
   // The pool has no worker left, and takes none any more.
   bool empty_ = false;
   WorkerPool pool_;
