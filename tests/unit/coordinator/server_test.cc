@@ -53,7 +53,7 @@ class ServerTest : public testing::Test {
     return std::nullopt;
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   NetContext context_;
   NetPoller poller_;
   std::unique_ptr<Server> server_;
