@@ -261,9 +261,11 @@ WorkerPool::Worker& WorkerPool::SpawnWorker(
 }
 
 void WorkerPool::SendUnit(Instant now, Worker& worker, Unit& unit) {
-  unit.extras_before = unit.extras;
-  effects_.Send(worker.id, unit.progress.NextRequest(++worker.last_request,
-                                                     unit.temp_dir));
+  unit.failure_told = false;
+  WorkerRunUnit request =
+      unit.progress.NextRequest(++worker.last_request, unit.temp_dir);
+  request.found = unit.found_told;
+  effects_.Send(worker.id, std::move(request));
   ExpectTest(now, unit);
 }
 
@@ -368,7 +370,9 @@ void WorkerPool::EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra) {
   if (unit.extras == kMaxExtras) {
     return;
   }
+  unit.failure_told = unit.failure_told || !extra.found;
   if (unit.extras + 1 == kMaxExtras) {
+    extra.found = false;
     extra.result.message = absl::StrCat(
         "more than ", kMaxExtras,
         " failures outside of tests in one unit; the others are not told. The "
@@ -383,6 +387,15 @@ void WorkerPool::EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra) {
   item.extra = std::move(extra);
   CutOutput(parameters_.output_limit, item.extra.result.output);
   effects_.Emit(PoolResult{std::move(item)});
+}
+
+void WorkerPool::EmitFound(Unit& unit, WorkerId worker, TestResult result) {
+  unit.found_told.push_back(*unit.found);
+  EmitExtra(unit, worker,
+            {*std::exchange(unit.found, {}), std::move(result),
+             /*found=*/true});
+  // Whoever comes next has one less to run.
+  unit.barren = 0;
 }
 
 void WorkerPool::EmitProperties(const Unit& unit,
@@ -408,6 +421,7 @@ void WorkerPool::EmitLateExtra(const Worker& worker, ExtraResult extra) {
   item.suite = worker.key.suite;
   item.worker = Value(worker.id);
   item.extra = std::move(extra);
+  item.extra.found = false;
   CutOutput(parameters_.output_limit, item.extra.result.output);
   effects_.Emit(PoolResult{std::move(item)});
 }
@@ -534,11 +548,15 @@ bool WorkerPool::LookAtTest(Instant now, Worker& worker, Unit& unit) {
       unit.progress.set_slow_warned();
     }
     if (const auto at = running->timeout_at(); at.has_value() && *at <= now) {
-      OnTimeout(now, worker, unit);
+      OnTimeout(now, worker, running->timeout);
       return false;
     }
   } else if (unit.quiet_until.has_value() && *unit.quiet_until <= now) {
     unit.quiet_until.reset();
+    if (unit.found.has_value()) {
+      OnTimeout(now, worker, unit.found_timeout);
+      return false;
+    }
     End(now, worker, Cause::kMisbehaved,
         "it said nothing between two tests for longer than any test may take",
         parameters_.kill_grace);

@@ -195,8 +195,13 @@ class WorkerPool {
     // When silence between tests becomes a fault.
     std::optional<Instant> quiet_until;
     std::uint32_t extras = 0;
-    // Of them, what earlier workers told.
-    std::uint32_t extras_before = 0;
+    // Its worker told a failure outside of tests.
+    bool failure_told = false;
+    // The found test that runs; its clock is quiet_until.
+    std::optional<std::string> found;
+    Duration found_timeout{};
+    // Those that have their result.
+    std::vector<std::string> found_told;
     // Tests that had begun when we ended its worker in order to end the unit,
     // or that it began after that.
     std::vector<TestIndex> interrupted;
@@ -244,6 +249,7 @@ class WorkerPool {
   void OnUnitFinished(Instant now, Worker& worker, WorkerUnitFinished message);
   void OnKept(Instant now, Worker& worker, const WorkerProcessesKept& message);
   void OnExtra(Instant now, Worker& worker, WorkerExtra message);
+  void OnFoundStarted(Instant now, Worker& worker, WorkerFoundStarted message);
   void OnProperties(Instant now, Worker& worker, WorkerProperties message);
   // The same from a worker that is being ended.
   void OnLastWords(Instant now, Worker& worker, FromWorker message);
@@ -251,6 +257,7 @@ class WorkerPool {
                               const FromWorker& message);
   void OnLastResult(Instant now, Worker& worker, Unit& unit,
                     WorkerTestFinished message);
+  void OnLastExtra(Worker& worker, Unit& unit, ExtraResult extra);
   // The end of a worker that is over its time is called off: it can go on.
   void CallOff(Instant now, Worker& worker, Unit& unit, TestResult result);
   void Refuse(Instant now, Worker& worker, absl::string_view sentence);
@@ -274,7 +281,7 @@ class WorkerPool {
   void Terminate(Instant now, Worker& worker);
   void Kill(Instant now, Worker& worker);
   void OnStageDue(Instant now, Worker& worker);
-  void OnTimeout(Instant now, Worker& worker, const Unit& unit);
+  void OnTimeout(Instant now, Worker& worker, Duration timeout);
   void Retire(Instant now, Worker& worker, const RecycleReason& reason);
   void OnReplacementSettled(Instant now, const Worker& replacement);
   void NoteIdleEnd(const Worker& worker, absl::string_view how);
@@ -285,6 +292,10 @@ class WorkerPool {
               Unit& unit);
   void ChargeRunning(Instant now, const Worker& worker,
                      const WorkerDeath& death, Unit& unit);
+  void ChargeFound(const Worker& worker, const WorkerDeath& death, Unit& unit);
+  // What the death of `worker` is for what it ran.
+  TestResult ResultOfDeath(const Worker& worker,
+                           const WorkerDeath& death) const;
   // The running test is no one's fault.
   void RunAgain(const Worker& worker, Unit& unit);
   void OnBarrenDeath(const Worker& worker, const WorkerDeath& death,
@@ -293,6 +304,8 @@ class WorkerPool {
   void EmitAttempt(const Unit& unit, WorkerId worker, std::size_t index,
                    TestResult result);
   void EmitExtra(Unit& unit, WorkerId worker, ExtraResult extra);
+  // The found test that ran is over.
+  void EmitFound(Unit& unit, WorkerId worker, TestResult result);
   void EmitProperties(const Unit& unit, std::optional<std::size_t> index,
                       WorkerProperties message);
   void EmitLateExtra(const Worker& worker, ExtraResult extra);

@@ -124,10 +124,9 @@ void WorkerPool::OnStageDue(Instant now, Worker& worker) {
   OnWorkerExited(now, worker.id, death);
 }
 
-void WorkerPool::OnTimeout(Instant now, Worker& worker, const Unit& unit) {
-  const UnitProgress::Running& running = *unit.progress.running();
+void WorkerPool::OnTimeout(Instant now, Worker& worker, Duration timeout) {
   End(now, worker, Cause::kTimedOut,
-      absl::StrCat("timed out after ", Seconds(running.timeout)),
+      absl::StrCat("timed out after ", Seconds(timeout)),
       parameters_.kill_grace);
 }
 
@@ -278,6 +277,12 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
           unit.progress.lease().tests[running->index].test);
       unit.progress.ForgetRunning();
     }
+    // Whoever gets the tests of its module finds it again.
+    unit.found.reset();
+    return;
+  }
+  if (unit.found.has_value()) {
+    ChargeFound(worker, death, unit);
     return;
   }
   if (unit.progress.running().has_value()) {
@@ -332,11 +337,26 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
 void WorkerPool::ChargeRunning(Instant now, const Worker& worker,
                                const WorkerDeath& death, Unit& unit) {
   const UnitProgress::Running running = *unit.progress.running();
+  TestResult result = ResultOfDeath(worker, death);
+  if (!worker.reported.has_value()) {
+    result.duration = now - running.started;
+  }
+  unit.barren = 0;
+  unit.progress.Settle(running.index);
+  EmitAttempt(unit, worker.id, running.index, std::move(result));
+}
+
+void WorkerPool::ChargeFound(const Worker& worker, const WorkerDeath& death,
+                             Unit& unit) {
+  EmitFound(unit, worker.id, ResultOfDeath(worker, death));
+}
+
+TestResult WorkerPool::ResultOfDeath(const Worker& worker,
+                                     const WorkerDeath& death) const {
   TestResult result;
   if (worker.reported.has_value()) {
     result = *worker.reported;
   } else {
-    result.duration = now - running.started;
     result.output = death.Output();
   }
   switch (worker.cause) {
@@ -363,9 +383,7 @@ void WorkerPool::ChargeRunning(Instant now, const Worker& worker,
       result.message = absl::StrCat("its worker died: ", HowItEnded(death));
       break;
   }
-  unit.barren = 0;
-  unit.progress.Settle(running.index);
-  EmitAttempt(unit, worker.id, running.index, std::move(result));
+  return result;
 }
 
 void WorkerPool::OnBarrenDeath(const Worker& worker, const WorkerDeath& death,

@@ -1,5 +1,6 @@
 // WorkerPool: what workers say, and what follows from it.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,6 +8,13 @@
 #include "common/base/log.h"
 
 namespace paceline {
+namespace {
+
+bool IsViolent(Outcome outcome) {
+  return outcome == Outcome::kCrashed || outcome == Outcome::kKilled;
+}
+
+}  // namespace
 
 void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
   Worker* const worker = FindWorker(id);
@@ -39,6 +47,8 @@ void WorkerPool::OnWorkerMessage(Instant now, WorkerId id, FromWorker message) {
     OnKept(now, *worker, *kept);
   } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
     OnExtra(now, *worker, std::move(*extra));
+  } else if (auto* found = std::get_if<WorkerFoundStarted>(&message)) {
+    OnFoundStarted(now, *worker, std::move(*found));
   } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
     OnProperties(now, *worker, std::move(*late));
   } else if (auto* end = std::get_if<WorkerUnitFinished>(&message)) {
@@ -125,6 +135,7 @@ void WorkerPool::OnRefused(Instant now, Worker& worker,
               absl::StrCat("refused a suite of request ", message.request));
   } else if (worker.units_served > 0 ||
              (unit != nullptr && (unit->progress.running().has_value() ||
+                                  unit->found.has_value() ||
                                   unit->progress.settled_in_request() > 0))) {
     Violation(now, worker, "refused its suite after it had run a test of it");
   } else {
@@ -151,6 +162,11 @@ void WorkerPool::Refuse(Instant now, Worker& worker,
 void WorkerPool::OnTestStarted(Instant now, Worker& worker,
                                const WorkerTestStarted& message) {
   Unit& unit = *UnitOf(worker);
+  if (unit.found.has_value()) {
+    Violation(now, worker,
+              absl::StrCat("started a test while \"", *unit.found, "\" ran"));
+    return;
+  }
   if (const absl::Status status = unit.progress.OnStarted(now, message);
       !status.ok()) {
     Violation(now, worker, status.message());
@@ -182,8 +198,7 @@ void WorkerPool::OnTestFinished(Instant now, Worker& worker,
     return;
   }
   unit.barren = 0;
-  worker.told_of_violence = message.result.outcome == Outcome::kCrashed ||
-                            message.result.outcome == Outcome::kKilled;
+  worker.told_of_violence = IsViolent(message.result.outcome);
   EmitAttempt(unit, worker.id, *index, std::move(message.result));
   ExpectTest(now, unit);
 }
@@ -194,6 +209,12 @@ void WorkerPool::OnUnitFinished(Instant now, Worker& worker,
   if (const absl::Status status = unit.progress.CheckUnitFinished(message);
       !status.ok()) {
     Violation(now, worker, status.message());
+    return;
+  }
+  if (unit.found.has_value()) {
+    Violation(
+        now, worker,
+        absl::StrCat("finished the unit while \"", *unit.found, "\" ran"));
     return;
   }
   const Token token = unit.progress.lease().token;
@@ -245,7 +266,59 @@ void WorkerPool::OnExtra(Instant now, Worker& worker, WorkerExtra message) {
     Violation(now, worker, "told a failure of a unit that it does not run");
     return;
   }
-  EmitExtra(unit, worker.id, std::move(message.extra));
+  if (!message.extra.found) {
+    EmitExtra(unit, worker.id, std::move(message.extra));
+  } else if (unit.found != message.extra.name) {
+    Violation(now, worker,
+              absl::StrCat("finished \"", message.extra.name,
+                           "\", which it has found, without starting it"));
+  } else {
+    worker.told_of_violence = IsViolent(message.extra.result.outcome);
+    EmitFound(unit, worker.id, std::move(message.extra.result));
+    ExpectTest(now, unit);
+  }
+}
+
+void WorkerPool::OnFoundStarted(Instant now, Worker& worker,
+                                WorkerFoundStarted message) {
+  Unit& unit = *UnitOf(worker);
+  const bool again = unit.found == message.name;
+  if (message.request != unit.progress.request()) {
+    Violation(now, worker, "found a test of a unit that it does not run");
+    return;
+  }
+  if (unit.progress.running().has_value() ||
+      (unit.found.has_value() && !again)) {
+    Violation(now, worker,
+              absl::StrCat("started \"", message.name,
+                           "\", which it has found, while another "
+                           "test ran"));
+    return;
+  }
+  if (!again && unit.found_told.size() == kMaxFound) {
+    Violation(
+        now, worker,
+        absl::StrCat("found more than ", kMaxFound, " tests in one unit"));
+    return;
+  }
+  const Lease& lease = unit.progress.lease();
+  Duration timeout = message.timeout;
+  if (timeout <= Duration::zero()) {
+    for (const LeasedTest& test : lease.tests) {
+      if (test.timeout <= Duration::zero()) {
+        timeout = Duration::zero();  // none
+        break;
+      }
+      timeout = std::max(timeout, test.timeout);
+    }
+  }
+  unit.found = std::move(message.name);
+  unit.found_timeout = timeout;
+  unit.quiet_until =
+      timeout <= Duration::zero() || timeout > Instant::max() - now
+          ? std::optional<Instant>()
+          : std::optional<Instant>(now + timeout);
+  seen_to_run_.insert(worker.key);
 }
 
 void WorkerPool::OnProperties(Instant now, Worker& worker,
@@ -263,9 +336,10 @@ void WorkerPool::OnProperties(Instant now, Worker& worker,
 void WorkerPool::TakeEnd(Unit& unit, WorkerId worker,
                          WorkerUnitFinished& message) {
   for (ExtraResult& extra : message.extras) {
+    extra.found = false;  // none was seen to run
     EmitExtra(unit, worker, std::move(extra));
   }
-  if (!IsGood(message.finalize) && unit.extras == unit.extras_before) {
+  if (!IsGood(message.finalize) && !unit.failure_told) {
     // A failing tear-down fails something that people see.
     ExtraResult extra;
     extra.name = absl::StrCat(unit.suite->name, ": tear-down");
@@ -329,13 +403,14 @@ void WorkerPool::OnLastWords(Instant now, Worker& worker, FromWorker message) {
       worker.began_late = true;
     }
   } else if (auto* end = std::get_if<WorkerUnitFinished>(&message)) {
-    if (unit->progress.CheckUnitFinished(*end).ok() && !worker.unit_done) {
+    if (unit->progress.CheckUnitFinished(*end).ok() && !worker.unit_done &&
+        !unit->found.has_value()) {
       worker.unit_done = true;
       TakeEnd(*unit, worker.id, *end);
     }
   } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
     if (extra->request == unit->progress.request()) {
-      EmitExtra(*unit, worker.id, std::move(extra->extra));
+      OnLastExtra(worker, *unit, std::move(extra->extra));
     }
   } else if (auto* late = std::get_if<WorkerProperties>(&message)) {
     if (const auto index = unit->progress.OnProperties(*late); index.ok()) {
@@ -386,6 +461,16 @@ void WorkerPool::OnLastResult(Instant now, Worker& worker, Unit& unit,
   }
   unit.progress.Settle(*index);
   EmitAttempt(unit, worker.id, *index, std::move(message.result));
+}
+
+void WorkerPool::OnLastExtra(Worker& worker, Unit& unit, ExtraResult extra) {
+  if (!extra.found) {
+    EmitExtra(unit, worker.id, std::move(extra));
+  } else if (unit.found == extra.name) {
+    worker.reported = std::move(extra.result);
+    ChargeFound(worker, WorkerDeath{}, unit);
+  }
+  // Another one began after the end of its worker had: the next one runs it.
 }
 
 void WorkerPool::CallOff(Instant now, Worker& worker, Unit& unit,

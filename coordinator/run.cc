@@ -301,7 +301,13 @@ void Run::OnOutput(LeaseState& /*lease*/, LeasedAttempt& attempt, Output output,
 }
 
 void Run::OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record) {
-  lease.explained = true;
+  if (!item.extra.found) {
+    lease.explained = true;
+  } else if (!found_.emplace(lease.suite, item.extra.name).second) {
+    // The test that it was found with ran once more (its agent was lost, or it
+    // is tried again), and found tests have one verdict.
+    return;
+  }
   TellExtra({lease.suite, std::move(item.extra), item.worker, lease.agent,
              lease.host},
             record);
@@ -330,6 +336,7 @@ void Run::OnLateExtra(LateExtraItem item, const std::string& agent,
   if (Value(item.suite) >= store_.suites()) {
     return;  // of no suite that anybody knows
   }
+  item.extra.found = false;  // no agent says so
   TellExtra({item.suite, std::move(item.extra), item.worker, agent, host},
             record);
 }
@@ -347,11 +354,18 @@ void Run::TellExtra(HeldExtra held, std::uint64_t record) {
   if (closed_) {
     TellHeldExtra(std::move(held), record);
   } else if (cancelled()) {
-    AddNote(absl::StrCat(held.extra.name, ": ", held.extra.result.message),
-            record);
+    NoteExtra(held, record);
   } else {
     held_extras_.push_back(std::move(held));
   }
+}
+
+void Run::NoteExtra(const HeldExtra& held, std::uint64_t record) {
+  const TestResult& result = held.extra.result;
+  AddNote(absl::StrCat(held.extra.name, ": ",
+                       result.message.empty() ? ToString(result.outcome)
+                                              : result.message),
+          record);
 }
 
 void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
@@ -367,11 +381,13 @@ void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
   event.host = std::move(held.host);
   event.worker = held.worker;
   event.result = std::move(held.extra.result);
-  const bool only_leaked = event.result.outcome == Outcome::kPassed &&
-                           event.result.leaked && !options_.fail_on_leak;
-  if (IsGood(event.result.outcome) && !only_leaked) {
-    // Extras are failures by definition, but for a mark that came too late for
-    // its test.
+  const bool leaked = event.result.leaked;
+  // Extras are failures by definition, but for found tests and a mark that came
+  // too late for its test.
+  const bool may_be_good =
+      held.extra.found || (event.result.outcome == Outcome::kPassed && leaked);
+  if (IsGood(event.result.outcome) &&
+      (!may_be_good || (leaked && options_.fail_on_leak))) {
     event.result.outcome = Outcome::kError;
   }
   event.verdict = ToVerdict(event.result.outcome);
@@ -624,8 +640,7 @@ void Run::Cancel(std::string reason, std::uint64_t record) {
   SettleUnrunnable(record);
   // Without a closed manifest they can have no number.
   for (HeldExtra& held : std::exchange(held_extras_, {})) {
-    AddNote(absl::StrCat(held.extra.name, ": ", held.extra.result.message),
-            record);
+    NoteExtra(held, record);
   }
 }
 
@@ -656,6 +671,7 @@ void Run::End(absl::Span<const std::string> unheard, std::uint64_t record) {
   graph_.reset();
   held_extras_ = {};
   extra_names_ = {};
+  found_ = {};
 }
 
 std::string Run::EndReason() const {

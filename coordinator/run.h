@@ -18,6 +18,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -230,7 +231,11 @@ class Run {
   // How often each name was given to an extra of a suite.
   absl::flat_hash_map<std::pair<SuiteIndex, std::string>, std::uint32_t>
       extra_names_;
+  // Found tests that were told, by suite and name.
+  absl::flat_hash_set<std::pair<SuiteIndex, std::string>> found_;
   void TellExtra(HeldExtra held, std::uint64_t record);
+  // Where it can have no number.
+  void NoteExtra(const HeldExtra& held, std::uint64_t record);
   void TellHeldExtra(HeldExtra held, std::uint64_t record);
   std::string UniqueExtraName(SuiteIndex suite, std::string name);
 

@@ -68,10 +68,15 @@ struct TestResult {
 // A failure that belongs to no discovered test: an environment's tear-down, an
 // exit status that no case explains. It gets an identity and a verdict of its
 // own.
+//
+// Or, where it says so, a test that its worker has found beyond discovery, and
+// has run.
 struct ExtraResult {
   // What people read: "foo_test: environment tear-down".
   std::string name;
   TestResult result;
+  // A test like any other: its outcome is taken as it is.
+  bool found = false;
 
   friend bool operator==(const ExtraResult&, const ExtraResult&) = default;
 };

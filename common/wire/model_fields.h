@@ -136,7 +136,8 @@ auto WireFields(M& m) {
 template <Like<ExtraResult> M>
 auto WireFields(M& m) {
   return Fields(Item("name", m.name, kNonEmptyName),
-                Item("result", m.result, kStruct));
+                Item("result", m.result, kStruct),
+                Item("found", m.found, kFlag));
 }
 
 template <Like<UnitEnd> M>

@@ -17,7 +17,7 @@ namespace {
 constexpr auto kFromWorkerTypes = std::to_array<absl::string_view>(
     {"hello", "suite_refused", "test_started", "test_deadline", "test_finished",
      "unit_finished", "processes_kept", "template_ready", "forked",
-     "fork_failed", "leaving", "extra", "properties"});
+     "fork_failed", "leaving", "extra", "properties", "found_started"});
 static_assert(kFromWorkerTypes.size() == std::variant_size_v<FromWorker>);
 constexpr auto kToWorkerTypes = std::to_array<absl::string_view>(
     {"suite", "run_unit", "stop", "shutdown", "fork", "serve"});

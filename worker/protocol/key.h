@@ -53,6 +53,8 @@ struct TextRule {
 };
 inline constexpr TextRule kRunner{TextKind::kWords, 256, 1};
 inline constexpr TextRule kSystemName{TextKind::kSystem, 16 * 1024, 1};
+// So that kMaxFound of them fit into a frame.
+inline constexpr TextRule kFoundName{TextKind::kSystem, 4 * 1024, 1};
 inline constexpr TextRule kPath{TextKind::kSystem, 16 * 1024};
 inline constexpr TextRule kParameter{TextKind::kSystem, 128 * 1024};
 inline constexpr TextRule kSentence{TextKind::kProse, kMaxLineBytes};

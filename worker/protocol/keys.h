@@ -48,7 +48,8 @@ auto WorkerKeys(M& m) {
 
 template <Like<ExtraResult> M>
 auto WorkerKeys(M& m) {
-  return std::tuple_cat(Keys(Required("name", m.name, kSystemName)),
+  return std::tuple_cat(Keys(Required("name", m.name, kSystemName),
+                             Optional("found", m.found, kSwitch)),
                         WorkerKeys(m.result));
 }
 
@@ -123,6 +124,13 @@ auto WorkerKeys(M& m) {
                        ArrayOf(kProperty, 64 * kMaxEntries)));
 }
 
+template <Like<WorkerFoundStarted> M>
+auto WorkerKeys(M& m) {
+  return Keys(Required("request", m.request, kNumber),
+              Required("name", m.name, kFoundName),
+              Optional("timeout", m.timeout, kTime));
+}
+
 template <Like<WorkerProcessesKept> M>
 auto WorkerKeys(M& m) {
   return Keys(Required("request", m.request, kNumber),
@@ -177,7 +185,8 @@ auto WorkerKeys(M& m) {
   return Keys(Required("request", m.request, kNumber),
               Required("unit", m.unit, kNumber),
               Optional("temp_dir", m.temp_dir, kPath),
-              Required("tests", m.tests, ArrayOf(kMap, kMaxEntries)));
+              Required("tests", m.tests, ArrayOf(kMap, kMaxEntries)),
+              Optional("found", m.found, ArrayOf(kFoundName, kMaxFound)));
 }
 
 template <Like<WorkerStop> M>

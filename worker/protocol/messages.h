@@ -150,7 +150,8 @@ struct WorkerLeaving {
 };
 
 // A failure that belongs to no test, as soon as it is known: what is said only
-// in unit_finished is lost with a worker that does not come so far.
+// in unit_finished is lost with a worker that does not come so far. Or the
+// result of a found test.
 struct WorkerExtra {
   std::uint64_t request = 0;
   ExtraResult extra;
@@ -170,12 +171,26 @@ struct WorkerProperties {
                          const WorkerProperties&) = default;
 };
 
+// A test that the worker has found beyond discovery begins, before the tests of
+// its module: its WorkerExtra with `found` follows. Said again of the one that
+// runs, its clock starts anew.
+struct WorkerFoundStarted {
+  std::uint64_t request = 0;
+  std::string name;
+  // Zero: the longest of its unit's tests.
+  Duration timeout{};
+
+  friend bool operator==(const WorkerFoundStarted&,
+                         const WorkerFoundStarted&) = default;
+};
+inline constexpr std::size_t kMaxFound = 1024;  // in one unit
+
 using FromWorker =
     std::variant<WorkerHello, WorkerSuiteRefused, WorkerTestStarted,
                  WorkerTestDeadline, WorkerTestFinished, WorkerUnitFinished,
                  WorkerProcessesKept, WorkerTemplateReady, WorkerForked,
-                 WorkerForkFailed, WorkerLeaving, WorkerExtra,
-                 WorkerProperties>;
+                 WorkerForkFailed, WorkerLeaving, WorkerExtra, WorkerProperties,
+                 WorkerFoundStarted>;
 
 // ---- agent → worker --------------------------------------------------------
 
@@ -208,6 +223,8 @@ struct WorkerRunUnit {
   // The unit's own TMPDIR; exists, removed by the agent afterwards.
   std::string temp_dir;
   std::vector<WorkerTest> tests;
+  // Found tests of the unit that had their result in a worker before.
+  std::vector<std::string> found;
 
   friend bool operator==(const WorkerRunUnit&, const WorkerRunUnit&) = default;
 };

@@ -483,6 +483,56 @@ TEST_F(CoordinatorTest, AnExtraFailureIsATestOfItsOwn) {
   EXPECT_FALSE(ends[0].green);
 }
 
+class FoundTest : public CoordinatorTest {
+ protected:
+  void SetUp() override {
+    CoordinatorTest::SetUp();
+    Join("a", "alpha", 1, 1);
+    Submit({Test("one")});
+    lease_ = Leases("a").at(0);
+  }
+  ExtraItem Found(const std::string& name, Outcome outcome) const {
+    ExtraItem item;
+    item.run = lease_.run;
+    item.token = lease_.token;
+    item.extra.name = name;
+    item.extra.result.outcome = outcome;
+    item.extra.found = true;
+    return item;
+  }
+  void Tell(const std::vector<ExtraItem>& items) {
+    Results results{sessions_["a"], 1, {}};
+    results.items.assign(items.begin(), items.end());
+    Say("a", results);
+    next_result_["a"] = items.size();
+    Finish("a", lease_, Outcome::kPassed);
+  }
+
+  Lease lease_;
+};
+
+TEST_F(FoundTest, KeepsItsOutcome) {
+  Tell({Found("good", Outcome::kPassed), Found("skips", Outcome::kSkipped)});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed),
+                                      Pair(TestIndex{1}, Verdict::kPassed),
+                                      Pair(TestIndex{2}, Verdict::kSkipped)));
+  EXPECT_TRUE(TakeEvents<RunEndedEvent>().at(0).green);
+}
+
+TEST_F(FoundTest, FailsTheRunIfItIsBad) {
+  Tell({Found("bad", Outcome::kFailed)});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed),
+                                      Pair(TestIndex{1}, Verdict::kFailed)));
+  EXPECT_FALSE(TakeEvents<RunEndedEvent>().at(0).green);
+}
+
+// It runs again with the first test of its module.
+TEST_F(FoundTest, HasOneVerdict) {
+  Tell({Found("odd", Outcome::kFailed), Found("odd", Outcome::kPassed)});
+  EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed),
+                                      Pair(TestIndex{1}, Verdict::kFailed)));
+}
+
 // Something that a case left behind was found after the case had been told.
 class LeakedExtraTest : public CoordinatorTest {
  protected:

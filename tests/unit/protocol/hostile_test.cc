@@ -305,6 +305,10 @@ TEST(HostileWorkerTest, ValuesOutOfBoundsAreRefusedByName) {
       {MapOf(FromWorker(
            WorkerUnitFinished{1, {}, "", {}, {{"a\0b"s, TestResult{}}}})),
        "unit_finished.extras[0].name: holds a NUL byte"},
+      {MapOf(FromWorker(WorkerFoundStarted{1, "", {}})),
+       "found_started.name: is empty"},
+      {MapOf(FromWorker(WorkerFoundStarted{1, std::string(4097, 'x'), {}})),
+       "found_started.name: is 4097 bytes, at most 4096"},
       {MapOf(FromWorker(WorkerHello{1, "\x1b[2J", 1, {}, false})),
        "hello.runner: is not UTF-8 without control characters"},
       {MapOf(FromWorker(WorkerHello{1, "", 1, {}, false})),
@@ -325,6 +329,8 @@ TEST(HostileWorkerTest, WhatAnAgentSaysIsBoundedAsWell) {
   const std::pair<std::string, const char*> cases[] = {
       {unit([](WorkerRunUnit& m) { m.tests.resize(1025, m.tests[0]); }),
        "run_unit.tests: 1025 entries, at most 1024"},
+      {unit([](WorkerRunUnit& u) { u.found.assign(1025, "x"); }),
+       "run_unit.found: 1025 entries, at most 1024"},
       {unit([](WorkerRunUnit& m) { m.tests[1].name = ""; }),
        "run_unit.tests[1].name: is empty"},
       {unit([](WorkerRunUnit& m) { m.tests[0].payload.assign(49'153, 'x'); }),

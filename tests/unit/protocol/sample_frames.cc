@@ -56,8 +56,9 @@ std::vector<FromWorker> SamplesFromWorker() {
       WorkerForked{9, 4322},
       WorkerForkFailed{9, "no more processes"},
       WorkerLeaving{{{"gw0: session fixture db", SampleResult()}}, "{}"},
-      WorkerExtra{8, {"foo_test: environment", SampleResult()}},
+      WorkerExtra{8, {"foo_test: environment", SampleResult(), true}},
       WorkerProperties{8, 3, "Foo", {{"key", "value"}, {"key", ""}}},
+      WorkerFoundStarted{8, "foo.py::found", milliseconds(2500)},
   };
 }
 
@@ -87,6 +88,7 @@ std::vector<ToWorker> SamplesToWorker() {
        {{"CTEST_RESOURCE_GROUP_COUNT", "1"}, {"HOME", std::nullopt}}},
       {"run_test", "Foo.Baz", {}, "", {}},
   };
+  unit.found = {"foo.py::found"};
   return {suite,
           unit,
           WorkerStop{9},

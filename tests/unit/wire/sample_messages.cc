@@ -48,6 +48,7 @@ Results SampleResults() {
   extra.worker = 6;
   extra.extra.name = "foo_test: environment tear-down";
   extra.extra.result.outcome = Outcome::kError;
+  extra.extra.found = true;
   results.items.emplace_back(extra);
 
   UnitEndItem end;
