@@ -436,6 +436,9 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
   if (!flags.log_level.empty()) {
     PACELINE_RETURN_IF_ERROR(SetLogLevel(flags.log_level));
   }
+  flags.discovery.partial = !flags.filter.names.empty() ||
+                            !flags.filter.labels.empty() ||
+                            flags.shard.count > 1;
   flags.discovery.env = std::move(environment);
   flags.discovery.named_env = flags.pass_env;
   std::vector<EnvEdit> edits;

@@ -63,34 +63,97 @@ class PythonTest : public DebianPythonTest {
   ScratchDir scratch_;
 };
 
-TEST_F(PythonTest, WhatWasKeptOfASuiteNeverHidesThatItIsAnother) {
-  scratch_.Write("tests/pytest.ini", "[pytest]\n");
-  scratch_.Write("tests/test_a.py", R"(
+// A suite whose tests depend on a file that no collection is known to read.
+class StalePythonTest : public PythonTest {
+ protected:
+  // Has been run, and is kept, with the tests "one" and "two".
+  void SetUp() override {
+    scratch_.Write("tests/pytest.ini", "[pytest]\n");
+    scratch_.Write("tests/test_a.py", R"(
 import pytest, os
 with open(os.path.dirname(__file__) + "/cases.csv") as file:
     CASES = file.read().split()
 @pytest.mark.parametrize("case", CASES)
-def test_case(case): assert case != "bad"
+def test_case(case):
+    assert case != "bad"
+    if case == "exit":
+        os._exit(3)
 )");
-  scratch_.Write("tests/cases.csv", "one two");
-  EXPECT_EQ(Run({"tests"})->exit_code(), 0);
-  EXPECT_EQ(Run({"tests"})->exit_code(), 0);
-  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
-                              Pair("test_a.py::test_case[one]", "passed"),
-                              Pair("test_a.py::test_case[two]", "passed")));
-  // No file that collecting is known to read has changed.
-  scratch_.Write("tests/cases.csv", "one bad");
-  const auto stale = Run({"tests"});
-  EXPECT_NE(stale->exit_code(), 0);
-  EXPECT_THAT(stale->out() + stale->err(), HasSubstr("run again"));
-  EXPECT_THAT(stale->out(), HasSubstr("test_a.py::test_case[two]"));
+    SetCases("one two");
+    EXPECT_EQ(Run({"tests"})->exit_code(), 0);
+    EXPECT_EQ(Run({"tests"})->exit_code(), 0);
+    EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                                 Pair(Case("two"), "passed")));
+  }
+  void SetCases(const std::string& cases) {
+    scratch_.Write("tests/cases.csv", cases);
+  }
+  static std::string Case(absl::string_view name) {
+    return absl::StrCat("test_a.py::test_case[", name, "]");
+  }
+};
+
+TEST_F(StalePythonTest, WhatIsNewRunsAndWhatIsGoneIsNoFailure) {
+  SetCases("one bad three");
+  const auto stale = Run({"tests", "--junit", scratch_.path() + "/junit.xml"});
+  EXPECT_EQ(stale->exit_code(), 1) << stale->err();
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                               Pair(Case("bad"), "failed"),
+                                               Pair(Case("three"), "passed"),
+                                               Pair(Case("two"), "skipped")));
+  EXPECT_THAT(stale->out(),
+              AllOf(HasSubstr("Gone since the kept collection: " + Case("two")),
+                    HasSubstr("assert 'bad' != 'bad'")));
+  EXPECT_THAT(ReadJunit(scratch_.path() + "/junit.xml"),
+              AllOf(Contains(Pair(HasSubstr("bad"), "failure")),
+                    Contains(Pair(HasSubstr("three"), "passed")),
+                    Contains(Pair(HasSubstr("two"), "skipped"))));
   const auto fresh = Run({"tests"});
   EXPECT_EQ(fresh->exit_code(), 1);
-  EXPECT_THAT(Verdicts(), UnorderedElementsAre(
-                              Pair("test_a.py::test_case[one]", "passed"),
-                              Pair("test_a.py::test_case[bad]", "failed")));
-  scratch_.Write("tests/cases.csv", "one");
-  EXPECT_EQ(Run({"--no-collection-cache", "tests"})->exit_code(), 0);
+  EXPECT_THAT(fresh->out(), Not(HasSubstr("kept")));
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                               Pair(Case("bad"), "failed"),
+                                               Pair(Case("three"), "passed")));
+}
+
+TEST_F(StalePythonTest, WhereAllIsGoodTheRunIsGreen) {
+  SetCases("one three");
+  EXPECT_EQ(Run({"tests"})->exit_code(), 0);
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                               Pair(Case("three"), "passed"),
+                                               Pair(Case("two"), "skipped")));
+}
+
+TEST_F(StalePythonTest, ANewTestThatTakesItsWorkerAlongIsNamed) {
+  SetCases("exit one three");
+  const auto stale = Run({"tests"});
+  EXPECT_EQ(stale->exit_code(), 1) << stale->err();
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("exit"), "crashed"),
+                                               Pair(Case("one"), "passed"),
+                                               Pair(Case("three"), "passed"),
+                                               Pair(Case("two"), "skipped")));
+  EXPECT_THAT(stale->out(), HasSubstr("and run: " + Case("exit")));
+}
+
+TEST_F(StalePythonTest, AFilterLeavesItToTheNextRun) {
+  SetCases("one bad");
+  const auto stale = Run({"tests", "--filter", "test_case"});
+  EXPECT_EQ(stale->exit_code(), 3);
+  EXPECT_THAT(stale->out() + stale->err(), HasSubstr("run again"));
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                               Pair(Case("bad"), "error"),
+                                               Pair(Case("two"), "error")));
+  EXPECT_EQ(Run({"tests", "--filter", "test_case"})->exit_code(), 1);
+}
+
+TEST_F(StalePythonTest, AFleetCorrectsItToo) {
+  SetCases("one bad");
+  const Fleet fleet({.agents = 2, .workers = 1});
+  const auto stale = Run({"tests", "--coordinator", fleet.endpoint()});
+  EXPECT_EQ(stale->exit_code(), 1) << stale->err();
+  EXPECT_THAT(Verdicts(), UnorderedElementsAre(Pair(Case("one"), "passed"),
+                                               Pair(Case("bad"), "failed"),
+                                               Pair(Case("two"), "skipped")));
 }
 
 TEST_F(PythonTest, VerdictsArePytests) {

@@ -13,6 +13,13 @@ NOT_FOUND = (
 )
 
 
+GONE = "it is gone since the kept collection"
+
+
+def names(*cases):
+    return [f"test_c.py::test_c[{case}]" for case in cases]
+
+
 class KeptTest(PytestCollectorTest):
     def setUp(self):
         super().setUp()
@@ -52,7 +59,13 @@ class KeptTest(PytestCollectorTest):
         first = self.kept()
         self.assertEqual(self.imports(), 1)
         second = self.assert_taken()
-        self.assertEqual(second.tests, first.tests)
+        def without_payloads(tests):
+            return [
+                {k: v for k, v in t.items() if k != "payload"} for t in tests
+            ]
+        self.assertEqual(
+            without_payloads(second.tests), without_payloads(first.tests)
+        )
         self.assertEqual(len(second.tests), 4)
         self.assertEqual(
             second.all_of("collected")[0]["tests"],
@@ -221,27 +234,39 @@ class KeptTest(PytestCollectorTest):
         unit = self.run_by_worker(c, "sub/test_b.py")
         self.assertEqual(unit.outcomes, {"sub/test_b.py": "skipped"})
         self.assertEqual(unit.results[0]["message"], "not now")
-        # It is not green for a reason that is gone.
+        # What it holds is run when the reason is gone.
         self.write("go", "")
         unit = self.run_by_worker(c, "sub/test_b.py")
+        self.assertEqual(unit.outcomes, {"sub/test_b.py": "skipped"})
+        self.assertIn(GONE, unit.results[0]["message"])
+        self.assertEqual(self.found(unit), {"sub/test_b.py::test_3": "passed"})
+        # But not where the client selects.
+        c = self.kept(partial=True)
+        unit = self.run_by_worker(c, "sub/test_b.py")
         self.assertEqual(unit.outcomes, {"sub/test_b.py": "error"})
+        self.assertEqual(unit.found, {})
 
-    def run_by_worker(self, c, scope):
+    def run_by_worker(self, c, scope, **more):
         tests = [t for t in c.tests if t["scope"] == scope]
         with FakeAgent(self.root) as agent:
             agent.suite["options"] = c.messages[0]["options"]
             return agent.run(
                 [t["name"] for t in tests],
-                payloads=[t.get("payload", b"") for t in tests],
+                payloads=[t.get("payload", b"") for t in tests], **more,
             )
 
-    def disagree(self, message):
+    def found(self, unit):
+        return {n: result["outcome"] for n, result in unit.found.items()}
+
+    def disagree(self, message, outcome="error", **report):
         """A run in which a worker has something to say of what was kept."""
         self.kept()
         with self.start(kept=True) as c:
             c.collect()
-            c.send("result", name="test_a.py::test_1", outcome="error",
-                   verdict="error", message=message, worker="gw0", final=True)
+            c.send("result", name="test_a.py::test_1", outcome=outcome,
+                   verdict=outcome, message=message, worker="gw0", final=True)
+            c.send("leaving", worker="gw0",
+                   report=json.dumps({"workerid": "gw0", **report}).encode())
             end = c.finish()
         self.assertEqual(self.imports(), 1)
         return end
@@ -263,6 +288,25 @@ class KeptTest(PytestCollectorTest):
         self.assertIn("test_a.py::test_1", end["error"])
         self.assert_taken(False)
 
+    def test_what_is_gone_is_named_and_no_failure(self):
+        end = self.disagree(
+            "discovery has found this test, but it is gone since the kept"
+            " collection", "skipped"
+        )
+        self.assertEqual(end["error"], "")
+        self.assertIn(
+            "Gone since the kept collection: test_a.py::test_1.", end["text"]
+        )
+        self.assert_taken(False)
+
+    def test_what_was_found_and_run_is_named_and_no_failure(self):
+        end = self.disagree("", "passed", found=["test_a.py::new"])
+        self.assertEqual(end["error"], "")
+        self.assertIn(
+            "Found beyond it, and run: test_a.py::new.", end["text"]
+        )
+        self.assert_taken(False)
+
     def test_another_failure_changes_nothing(self):
         self.assertEqual(self.disagree("assert 1 == 2")["error"], "")
         self.assert_taken()
@@ -280,6 +324,133 @@ class KeptTest(PytestCollectorTest):
                 c.finish()
             self.assertEqual(sorted(self.last_failed()), known)
         self.assertEqual(self.imports(), 1)
+
+    def stale(self, cases, args=(), **more):
+        """A kept collection of one and two, where there are `cases` now."""
+        self.write("test_c.py", """\
+            import os, pytest
+            with open("cases") as file:
+                CASES = file.read().split()
+            if "broken" in CASES:
+                raise RuntimeError("broken")
+            if "skip" in CASES:
+                pytest.skip("none now", allow_module_level=True)
+            @pytest.mark.parametrize("case", CASES)
+            def test_c(case):
+                print("printed by", case)
+                assert case != "bad"
+                if case == "skipped":
+                    pytest.skip("by itself")
+                if case == "exit":
+                    os._exit(3)
+            if "new" in CASES:
+                @pytest.mark.slow
+                @pytest.mark.timeout(5)
+                def test_new(): pass
+            """)
+        self.write("pytest.ini", "[pytest]\nmarkers =\n  slow\n  timeout\n")
+        self.write("cases", "one two")
+        self.kept("test_c.py", args=args, **more)
+        c = self.kept("test_c.py", args=args, **more)
+        self.assertEqual(c.names, names("one", "two"))
+        self.write("cases", cases)
+        return c
+
+    def test_found_tests_are_run_with_their_own_verdicts(self):
+        c = self.stale("one bad skipped new")
+        unit = self.run_by_worker(c, "test_c.py")
+        self.assertEqual(self.found(unit), {
+            "test_c.py::test_c[bad]": "failed",
+            "test_c.py::test_c[skipped]": "skipped",
+            "test_c.py::test_c[new]": "passed",
+            "test_c.py::test_new": "passed",
+        })
+        bad = unit.found["test_c.py::test_c[bad]"]
+        self.assertIn("assert 'bad' != 'bad'", bad["message"])
+        self.assertEqual(bad["output"], b"printed by bad\n")
+        # Before their module's, so that whoever has that to run has them too.
+        self.assertEqual(unit.order, [*unit.found, 0, 1])
+        # As discovery does it, a little more than the mark.
+        self.assertEqual(unit.limits, [None, None, None, 15 * 10**9])
+        one, two = names("one", "two")
+        self.assertEqual(unit.outcomes, {one: "passed", two: "skipped"})
+        self.assertIn(GONE, unit.result(two)["message"])
+        self.assertEqual(unit.extras, [])
+
+    def test_found_tests_that_were_told_are_not_run_again(self):
+        c = self.stale("one two exit new")
+        unit = self.run_by_worker(c, "test_c.py")
+        self.assertIsNone(unit.end)
+        self.assertEqual(unit.order, names("exit"))
+        self.assertEqual(unit.found, {})
+        # The agent has charged the death.
+        unit = self.run_by_worker(c, "test_c.py", found=names("exit"))
+        self.assertEqual(
+            self.found(unit),
+            {names("new")[0]: "passed", "test_c.py::test_new": "passed"},
+        )
+        self.assertEqual(set(unit.outcomes.values()), {"passed"})
+
+    def test_of_a_divided_module_they_run_with_its_first_test(self):
+        c = self.stale("one two new", unit="test")
+        self.assertEqual(len({t["scope"] for t in c.tests}), 2)
+        first, second = [
+            self.run_by_worker(c, t["scope"]) for t in c.tests
+        ]
+        self.assertEqual(len(first.found), 2)
+        self.assertEqual(second.found, {})
+        self.assertEqual(second.extras, [])
+
+    def test_what_the_user_did_not_select_is_not_found(self):
+        for args in (["-m", "not slow"], ["-k", "not test_new"],
+                     ["--deselect", "test_c.py::test_new"]):
+            with self.subTest(args):
+                unit = self.run_by_worker(
+                    self.stale("one two new", args), "test_c.py"
+                )
+                self.assertEqual(list(unit.found), names("new"))
+
+    def test_where_the_client_selects_nothing_is_corrected(self):
+        unit = self.run_by_worker(
+            self.stale("one new", partial=True), "test_c.py"
+        )
+        self.assertEqual(unit.found, {})
+        self.assertEqual(unit.outcomes, dict(
+            zip(names("one", "two"), ["passed", "error"])
+        ))
+        self.assertEqual(
+            [e["name"] for e in unit.extras],
+            [*names("new"), "test_c.py::test_new"],
+        )
+
+    def test_a_fresh_collection_is_not_corrected(self):
+        self.stale("one two")
+        c = self.collect("test_c.py")
+        self.write("cases", "one new")
+        unit = self.run_by_worker(c, "test_c.py")
+        self.assertEqual(unit.found, {})
+        self.assertEqual(len(unit.extras), 2)
+        self.assertEqual(unit.outcomes[names("two")[0]], "error")
+
+    def test_a_module_that_cannot_be_collected_any_more_is_an_error(self):
+        unit = self.run_by_worker(self.stale("broken"), "test_c.py")
+        self.assertEqual(set(unit.outcomes.values()), {"error"})
+        self.assertIn("broken", unit.results[0]["details"])
+
+    def test_a_module_that_is_skipped_now_is_skipped(self):
+        unit = self.run_by_worker(self.stale("skip"), "test_c.py")
+        self.assertEqual(set(unit.outcomes.values()), {"skipped"})
+        self.assertIn("none now", unit.results[0]["message"])
+
+    def test_more_than_the_agent_takes_are_named(self):
+        many = [f"n{i}" for i in range(1030)]
+        unit = self.run_by_worker(
+            self.stale(" ".join(["one", "two", *many])), "test_c.py"
+        )
+        self.assertEqual(list(unit.found), names(*many[:1024]))
+        self.assertEqual(
+            [e["name"] for e in unit.extras], names(*many[1024:])
+        )
 
     def last_failed(self):
         path = os.path.join(self.root, ".pytest_cache/v/cache/lastfailed")

@@ -75,6 +75,11 @@ class UnitResult:
         self.started: List[int] = []
         self.results: Dict[int, Message] = {}
         self.extras: List[Message] = []
+        # Results of tests that only the worker has found, by name, and these
+        # and positions of tests in the order in which they began.
+        self.found: Dict[str, Message] = {}
+        self.order: List[Any] = []
+        self.limits: List[Optional[int]] = []
         self.end: Optional[Message] = None  # None: the worker died
 
     @property
@@ -114,7 +119,7 @@ class FakeWorker:
         self.connection.send(type="suite", request=self._request, **self._suite)
         return self
 
-    def begin_unit(self, names: List[str], payloads=()) -> None:
+    def begin_unit(self, names: List[str], payloads=(), found=()) -> None:
         self._request += 1
         self._units += 1
         tests = [{"kind": "run_test", "name": name} for name in names]
@@ -126,13 +131,14 @@ class FakeWorker:
             unit=self._units,
             temp_dir="/nonexistent",
             tests=tests,
+            found=list(found),
         )
 
     def run_unit(
-        self, names: List[str], payloads=(), on_started=None
+        self, names: List[str], payloads=(), on_started=None, found=()
     ) -> UnitResult:
         """Runs a unit to its end, or to the worker's."""
-        self.begin_unit(names, payloads)
+        self.begin_unit(names, payloads, found)
         return self.finish_unit(names, on_started)
 
     def finish_unit(self, names: List[str], on_started=None) -> UnitResult:
@@ -146,13 +152,23 @@ class FakeWorker:
                 self.refused = message["message"]
                 return unit
             assert message["request"] == self._request, message
-            if kind == "test_started":
+            if kind == "found_started":
+                unit.order.append(message["name"])
+                unit.limits.append(message.get("timeout_ns"))
+                if on_started is not None:
+                    on_started(self, message["name"])
+            elif kind == "test_started":
                 unit.started.append(message["test"])
+                unit.order.append(message["test"])
                 if on_started is not None:
                     on_started(self, message["test"])
             elif kind == "test_finished":
                 assert message["test"] not in unit.results, message
                 unit.results[message["test"]] = message
+            elif kind == "extra" and message.get("found"):
+                assert message["name"] in unit.order, message
+                assert message["name"] not in unit.found, message
+                unit.found[message["name"]] = message
             elif kind == "extra":
                 unit.extras.append(message)
             elif kind == "unit_finished":

@@ -93,6 +93,8 @@ struct DiscoveryOptions {
   bool ctest_resources = false;
   std::string ctest_program = "ctest";
   PythonOptions python;
+  // Of what is found not all is run: --filter, --label, --shard.
+  bool partial = false;
   // A run follows: who wants to hear its results may stay.
   bool keep_listeners = false;
 };

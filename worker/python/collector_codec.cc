@@ -26,6 +26,7 @@ auto WorkerKeys(M& m) {
               Defaulted("collect_first", m.collect_first, kSwitch),
               Defaulted("keep", m.keep, kSwitch),
               Defaulted("kept", m.kept, kSwitch),
+              Optional("partial", m.partial, kSwitch),
               Optional("max_fail", m.max_fail, kNumber));
 }
 

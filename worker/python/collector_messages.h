@@ -36,6 +36,8 @@ struct CollectRequest {
   bool keep = false;
   // What an earlier run has found may be taken.
   bool kept = false;
+  // Not all of what is found is run.
+  bool partial = false;
   std::uint32_t max_fail = 0;
 
   friend bool operator==(const CollectRequest&,

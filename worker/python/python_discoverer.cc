@@ -114,6 +114,7 @@ class Collection {
     request.collect_first = options_.python.collect_first;
     request.keep = options_.keep_listeners;
     request.kept = !options_.python.no_collection_cache;
+    request.partial = options_.partial;
     process_->Send(std::move(request));
   }
 

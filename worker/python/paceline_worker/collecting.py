@@ -33,6 +33,8 @@ class Request:
         self.keep: bool = bool(message.get("keep", True))
         # Whether what an earlier run has found may be taken.
         self.kept: bool = bool(message.get("kept", False))
+        # Whether the client leaves out some of what is found.
+        self.partial: bool = bool(message.get("partial", False))
         self.max_fail: int = int(message.get("max_fail", 0))
 
 

@@ -9,11 +9,18 @@ matches no pattern, and derives ids from targets outside of the rootdir.
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import pytest_results, pytest_speed
-from .pytest_digest import digest
+from .pytest_digest import digest, unknown
 from .worker import Unit
+
+# Found tests of one unit that the agent takes, and their names' length.
+_MAX_FOUND = 1024
+_MAX_FOUND_NAME = 4 << 10
+_NOT_RUN = (
+    "the worker has found this test, discovery has not: it was not run"
+)
 
 
 def initial_paths(config: Any) -> Optional[FrozenSet[Path]]:
@@ -56,9 +63,23 @@ def file_of(node_id: str) -> str:
 class Collecting:
     """What a worker has collected so far."""
 
-    def __init__(self, session: Any, collect_all: bool) -> None:
+    def __init__(self, session: Any, options: Dict[str, Any]) -> None:
         self._session = session
-        self._collect_all = collect_all
+        self._collect_all = bool(options.get("collect_all"))
+        # Discovery has taken what an earlier run had found, and that may be
+        # corrected.
+        self._kept = bool(options.get("kept"))
+        # The client leaves out some, and only it can tell which: what was not
+        # known cannot be run, and so nothing is corrected.
+        self._partial = bool(options.get("partial"))
+        # Tests beyond what was kept, as (name, item, time limit), by the
+        # position in the unit of the test that they are run before: the first
+        # one of their module, so that whoever has to run that again has them
+        # too.
+        self.found: Dict[int, List[Tuple[str, Any, int]]] = {}
+        self.found_names: List[str] = []
+        # Modules that were skipped and are not any more.
+        self._woken: Set[str] = set()
         # A list, for ids are not always unique.
         self.items: Dict[str, List[Any]] = {}
         self._files: Dict[str, List[str]] = {}
@@ -89,14 +110,15 @@ class Collecting:
         if wanted:
             self._collect_files(wanted)
             hooks.leave_if_forked()
-        self._compare(unit)
+        self._compare(unit, hooks)
 
     def take_new_errors(self) -> List[Tuple[str, str, str]]:
         errors, self._new_errors = self._new_errors, []
         return errors
 
-    def why_missing(self, name: str, hooks: Any) -> Dict[str, Any]:
-        """The result of a test of which no item has come."""
+    def why_missing(self, name: str, test: Dict[str, Any],
+                    hooks: Any) -> Dict[str, Any]:
+        """The result of `test` of the id `name`, of which no item has come."""
         report = hooks.collect_reports.get(name)
         if report is not None:
             return pytest_results.of_collector(report)
@@ -110,11 +132,19 @@ class Collecting:
         result: Dict[str, Any] = {"outcome": "error"}
         if report is not None:
             found = pytest_results.of_collector(report)
-            result.update(found, outcome="error")
-            how = "skipped" if found["outcome"] == "skipped" else "failed"
+            skipped = found["outcome"] == "skipped"
+            how = "skipped" if skipped else "failed"
+            outcome = "skipped" if skipped and self._kept else "error"
+            result.update(found, outcome=outcome)
             result["message"] = (
                 f"discovery has found this test, but collecting {above} in the"
                 f" worker {how}: {found['message']}"
+            )
+        elif self._is_gone(test, hooks):
+            result["outcome"] = "skipped"
+            result["message"] = (
+                "discovery has found this test, but it is gone since the kept"
+                " collection"
             )
         else:
             result["message"] = (
@@ -176,33 +206,37 @@ class Collecting:
             self._files.setdefault(file_of(item.nodeid), []).append(item.nodeid)
         return error
 
-    def _compare(self, unit: Unit) -> None:
-        """Names what the worker has found of a module beyond discovery.
+    def _compare(self, unit: Unit, hooks: Any) -> None:
+        """Finds what the worker has of a module beyond discovery.
 
-        The first test of a module brings how many there are, and a digest of
-        their ids.
+        The first test of a module brings how many there are, a digest of their
+        ids and, where they were kept, something to know each by.
         """
-        for test in unit.tests:
-            told = parse_payload(test.get("payload", b"")).get("module")
-            if not isinstance(told, dict):
-                continue
+        self.found = {}
+        for index, test in enumerate(unit.tests):
+            payload = parse_payload(test.get("payload", b""))
+            told = payload.get("module")
             file = file_of(test["name"])
             ids = self._files.get(file, [])
-            if told.get("digest") == digest(ids):
+            if payload.get("skipped") and test["name"] == file and ids:
+                if self._may_correct(file, hooks):
+                    self._woken.add(file)
+                    self._take_found(index, list(dict.fromkeys(ids)), unit)
                 continue
+            if not isinstance(told, dict) or told.get("digest") == digest(ids):
+                continue
+            known = told.get("known")
+            if isinstance(known, str) and self._may_correct(file, hooks):
+                new = unknown(ids, known)
+                self._take_found(index, new, unit)
+                if new or len(ids) <= int(told.get("count", 0)):
+                    continue
             names = set(unit.names)
             here = sum(1 for name in unit.names if file_of(name) == file)
             new = [name for name in ids if name not in names]
             if here == told.get("count"):
                 for name in new:
-                    self._new_errors.append(
-                        (
-                            name,
-                            "the worker has found this test, discovery has"
-                            " not: it was not run",
-                            "",
-                        )
-                    )
+                    self._new_errors.append((name, _NOT_RUN, ""))
             elif len(ids) > int(told.get("count", 0)):
                 self._new_errors.append(
                     (
@@ -212,6 +246,55 @@ class Collecting:
                         "among these some are new:\n" + "\n".join(new),
                     )
                 )
+
+    def _may_correct(self, file: str, hooks: Any) -> bool:
+        return (
+            self._kept
+            and not self._partial
+            and self._went_well(file, hooks)
+        )
+
+    def _went_well(self, file: str, hooks: Any) -> bool:
+        """Whether `file`, and what it is in, was collected without error."""
+        if self._errors.get("") or self._errors.get(file):
+            return False
+        for nodeid, report in hooks.collect_reports.items():
+            place = file_of(nodeid)
+            if place.endswith("/__init__.py"):
+                place = os.path.dirname(place)
+            above = place in ("", ".", file) or file.startswith(place + "/")
+            if report.failed and above:
+                return False
+        return True
+
+    def _take_found(self, index: int, names: List[str], unit: Unit) -> None:
+        from .pytest_descriptions import timeout_of
+
+        room = _MAX_FOUND - len(unit.found)
+        room -= sum(len(found) for found in self.found.values())
+        for name in names:
+            for nth, item in enumerate(self.items[name], 1):
+                shown = name if nth == 1 else f"{name} #{nth}"
+                self.found_names.append(shown)
+                if shown in unit.found:
+                    continue
+                size = len(shown.encode("utf-8", "backslashreplace"))
+                if room <= 0 or size > _MAX_FOUND_NAME:
+                    self._new_errors.append((shown, _NOT_RUN, ""))
+                    continue
+                room -= 1
+                self.found.setdefault(index, []).append(
+                    (shown, item, timeout_of(item))
+                )
+
+    def _is_gone(self, test: Dict[str, Any], hooks: Any) -> bool:
+        """Whether a test was kept and is not there any more, where nothing
+        went wrong and whatever may be there instead is run."""
+        file = file_of(test["name"])
+        was_skipped = parse_payload(test.get("payload", b"")).get("skipped")
+        if was_skipped and file not in self._woken:
+            return False  # what it holds now was not run
+        return self._may_correct(file, hooks)
 
 
 def identity_of(test: Dict[str, Any]) -> Tuple[str, Optional[int]]:

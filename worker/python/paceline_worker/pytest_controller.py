@@ -94,6 +94,14 @@ class Controller:
         self.not_collected: List[str] = []
         # Names of tests that discovery and workers do not agree on.
         self.differences: List[str] = []
+        # Of a kept collection, tests that workers found to be gone, and some of
+        # those that they found beyond it, in the order they told of them.
+        self.gone: Dict[str, None] = {}
+        self.found: Dict[str, None] = {}
+
+    def says_otherwise(self) -> bool:
+        """Whether workers found what discovery had not, or not what it had."""
+        return bool(self.differences or self.gone or self.found)
 
     def run(self) -> None:
         while True:
@@ -112,7 +120,11 @@ class Controller:
         if message.startswith(_NOT_COLLECTED):
             self.not_collected.append(str(result.get("name")))
         if message.startswith(_DIFFERENCE):
-            self.differences.append(str(result.get("name")))
+            name = str(result.get("name"))
+            if result.get("outcome") == "skipped":
+                self.gone[name] = None
+            else:
+                self.differences.append(name)
         nodeid, location = self._find(str(result.get("name", "")))
         node = self._look.node(str(result.get("worker") or "gw0"))
         hook = self._config.hook
@@ -160,6 +172,7 @@ class Controller:
             said = {}
         worker = str(said.get("workerid") or message.get("worker") or "gw0")
         output = said.get("workeroutput")
+        self.found.update((str(n), None) for n in said.get("found") or ())
         for entry in said.get("warnings") or ():
             if isinstance(entry, dict):
                 self._warning(entry)

@@ -56,8 +56,8 @@ class Descriptions:
                 {"id": nodeid, "nth": nth + 1}
             ).encode()
         if "timeout" in labels:
-            limit = _timeout_of(item)
-            if limit is not None:
+            limit = timeout_of(item)
+            if limit:
                 entry["timeout_ns"] = limit
         return entry
 
@@ -103,13 +103,15 @@ class Descriptions:
         return known, code.co_firstlineno
 
 
-def _timeout_of(item: Any) -> Optional[int]:
-    """pytest-timeout's own limit and a little more: it acts first, and its
-    stacks are in the result."""
+def timeout_of(item: Any) -> int:
+    """pytest-timeout's own limit, in nanoseconds, and a little more: it acts
+    first, and its stacks are in the result. 0 where there is none."""
     mark = item.get_closest_marker("timeout")
+    if mark is None:
+        return 0
     value = mark.args[0] if mark.args else mark.kwargs.get("timeout")
     try:
         seconds = float(value)
     except (TypeError, ValueError):
-        return None
-    return int((seconds + 10) * 1e9) if seconds > 0 else None
+        return 0
+    return int((seconds + 10) * 1e9) if seconds > 0 else 0

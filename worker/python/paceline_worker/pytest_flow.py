@@ -153,20 +153,20 @@ class Flow:
         labels = [self._describe.labels(item) for item in items]
         scopes = self._scopes.of(items, labels)
         by_scope: Dict[str, List[Dict[str, Any]]] = {}
+        first: Optional[Dict[str, Any]] = None
         for item, marks, scope in zip(items, labels, scopes):
             self._handed[id(item)] = (item, item.nodeid, marks)
             entry = self._describe.entry(item, marks, scope)
             if entry is None:
                 continue
             self._names.add(entry["name"])
+            first = first or entry
             wide = pytest_scopes.Scopes.spans_modules(scope)
             (self._wide if wide else by_scope).setdefault(scope, []).append(
                 entry
             )
-        if whole_module and items:
-            first = next(iter({**by_scope, **self._wide}.values()))[0]
-            if first["name"].startswith(whole_module + "::"):
-                first.setdefault("payload", _module_payload(items))
+        if whole_module and first is not None:
+            first.setdefault("payload", _module_payload(items))
         # Tests of a scope come one after the other.
         tests = [entry for found in by_scope.values() for entry in found]
         if tests:

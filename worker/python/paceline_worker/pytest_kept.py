@@ -4,9 +4,9 @@ A suite's tests are the same as long as the files that collecting reads, the
 names of those that it looks for, the configuration, the interpreter, the
 plugins and the environment are. Then they are handed over at once, and no
 module is imported here. What else they may depend on nobody can tell from
-here: so workers hold what they collect against it, and nothing that the
-collector alone has seen, such as the reason why a module was skipped, is
-taken for granted.
+here: so workers hold what they collect against it and correct it, and nothing
+that the collector alone has seen, such as the reason why a module was skipped,
+is taken for granted.
 
 It gives no verdict: a skipped module is skipped again by a worker.
 """
@@ -22,11 +22,14 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from . import file_marks, frames
 from .collecting import Client, Request
+from .pytest_digest import short_forms
 from .pytest_item_hooks import from_known_plugin
 
 _MAGIC = b"paceline collection 1\n"
 _MAX_FILES = 32
 _MAX_BYTES = 256 << 20
+# Of a test's payload; the client takes 48 KiB.
+_MAX_PAYLOAD = 47 << 10
 _LENGTH = struct.Struct(">I")
 # Variables that say where and for whom something runs, not what.
 _NO_MATTER = frozenset(
@@ -79,6 +82,8 @@ class KeptCollection:
         self._path = os.path.join(self._folder, _digest(names)[:32])
         self._frames = b""
         self.tests = 0
+        # Whether workers can tell of every module what is new in it.
+        self.correctable = False
 
     def load(self) -> bool:
         """Whether there is a collection, and it still holds."""
@@ -99,6 +104,7 @@ class KeptCollection:
         except (OSError, ValueError, KeyError, TypeError, struct.error):
             return False
         self.tests = head["tests"]
+        self.correctable = head["correctable"]
         self._frames = data[start + length :]
         return True
 
@@ -134,7 +140,8 @@ class KeptCollection:
         if self._someone_chooses():
             return
         try:
-            head = self._head(session, len(tests))
+            tests = _for_workers(tests)
+            head = self._head(session, tests)
             self._write(json.dumps(head).encode(), _to_frames(tests))
             self._prune()
         except (OSError, frames.BadFrame, file_marks.Unclear):
@@ -154,12 +161,14 @@ class KeptCollection:
             for name in _TAKING_PART
         )
 
-    def _head(self, session: Any, tests: int) -> Dict[str, Any]:
+    def _head(self, session: Any,
+              tests: List[Dict[str, Any]]) -> Dict[str, Any]:
         tops = sorted({str(path) for path in session._initialpaths})
         root = str(self._config.rootpath)
         return {
             "identity": self._identity,
-            "tests": tests,
+            "tests": len(tests),
+            "correctable": _correctable(tests),
             "files": {p: file_marks.mark(p) for p in self._files(session)},
             "names": {
                 top: self._names_below(top)
@@ -249,16 +258,53 @@ class KeptCollection:
 
 
 def _to_frames(tests: List[Dict[str, Any]]) -> bytes:
-    """`tests` as they are sent; what was skipped without being run is left to
-    the workers to find out again."""
-    packed = []
-    for start in range(0, len(tests), 512):
-        batch = [
-            {key: value for key, value in test.items() if key != "skip_reason"}
-            for test in tests[start : start + 512]
-        ]
-        packed.append(frames.pack({"type": "tests", "tests": batch}))
-    return b"".join(packed)
+    """`tests` as they are sent."""
+    return b"".join(
+        frames.pack({"type": "tests", "tests": tests[start : start + 512]})
+        for start in range(0, len(tests), 512)
+    )
+
+
+def _for_workers(tests: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """`tests`, with what workers have to know to correct them.
+
+    What was skipped without being run is left to them to find out again.
+    """
+    modules: Dict[str, List[str]] = {}
+    for test in tests:
+        modules.setdefault(_module_of(test), []).append(test["name"])
+    kept = []
+    for test in tests:
+        test = dict(test)
+        payload = _payload_of(test)
+        if test.pop("skip_reason", None) is not None:
+            payload["skipped"] = True
+        elif "module" in payload:
+            payload["module"]["known"] = short_forms(modules[_module_of(test)])
+        data = json.dumps(payload).encode() if payload else b""
+        if 0 < len(data) <= _MAX_PAYLOAD:
+            test["payload"] = data
+        kept.append(test)
+    return kept
+
+
+def _correctable(tests: List[Dict[str, Any]]) -> bool:
+    modules, told = set(), set()
+    for test in tests:
+        payload = _payload_of(test)
+        if "known" in payload.get("module", {}):
+            told.add(_module_of(test))
+        if not payload.get("skipped"):
+            modules.add(_module_of(test))
+    return modules <= told
+
+
+def _payload_of(test: Dict[str, Any]) -> Dict[str, Any]:
+    return json.loads(test["payload"]) if "payload" in test else {}
+
+
+def _module_of(test: Dict[str, Any]) -> str:
+    return str(test["name"]).partition("::")[0]
 
 
 def _absent_above(tops: List[str], root: str) -> Iterator[str]:

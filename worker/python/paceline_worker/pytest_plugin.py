@@ -42,6 +42,8 @@ class CollectorPlugin:
         self._broken_folder: Optional[Path] = None
         # Tests for which what was kept is not so.
         self._out_of_date: List[str] = []
+        # What workers have made good of that, in sentences.
+        self._corrected = ""
         self.client_gone = False
         self.started = False
         self.finished = False
@@ -49,7 +51,10 @@ class CollectorPlugin:
 
     @property
     def text(self) -> str:
-        return self._terminal.text() if self._terminal else ""
+        text = self._terminal.text() if self._terminal else ""
+        if text and self._corrected and not text.endswith("\n"):
+            text += "\n"
+        return text + self._corrected
 
     def error_at_end(self, status: Any) -> str:
         """What a plugin found fault with after the tests, such as coverage
@@ -57,11 +62,11 @@ class CollectorPlugin:
         if self.internal_error:
             return self.internal_error
         if self._out_of_date:
-            shown = ", ".join(self._out_of_date[:_MAX_NAMED])
             return (
                 "these tests were known from an earlier run, and depend on more"
-                f" than files, plugins and environment: {shown}. They are not"
-                " kept any more: run again, or with --no-collection-cache."
+                " than files, plugins and environment:"
+                f" {_some(self._out_of_date)}. They are not kept any more: run"
+                " again, or with --no-collection-cache."
             )
         if self._bad_at_end:
             return "a plugin failed pytest's session after its tests had run"
@@ -106,14 +111,15 @@ class CollectorPlugin:
             session, self._client, self._request.unit, why_first
         )
         self._reports = pytest_controller.reports_needed(config)
-        self._send_suite(session)
         if self._may_be_kept():
             self._kept = pytest_kept.KeptCollection(
                 config, self._request, self._start_path
             )
-            if self._kept.load():
-                self._hand_over_kept(session)
-                return True
+            self._was_kept = self._kept.load()
+        self._send_suite(session)
+        if self._was_kept:
+            self._hand_over_kept(session)
+            return True
         ended_early = True
         try:
             self._collect(session)
@@ -146,7 +152,6 @@ class CollectorPlugin:
 
     def _hand_over_kept(self, session: Any) -> None:
         """Does as a controller of pytest-xdist does, which collects nothing."""
-        self._was_kept = True
         session.items = []
         session.testscollected = self._kept.tests
         try:
@@ -228,9 +233,10 @@ class CollectorPlugin:
         except ClientGone:
             self.client_gone = True
             raise pytest.exit.Exception("the client is gone") from None
-        if controller.differences and self._was_kept:
+        if self._was_kept and controller.says_otherwise():
             self._kept.forget()
             self._out_of_date = controller.differences
+            self._corrected = _corrections(controller)
         elif controller.not_collected:
             self._memory.collect_first_from_now_on()
         self._failed_before = session.testsfailed
@@ -281,6 +287,8 @@ class CollectorPlugin:
             reports=self._reports,
             collect_all=bool(self._memory.collect_all),
             pdb=self._debug,
+            kept=self._was_kept and self._kept.correctable,
+            partial=self._request.partial,
         )
         self._client.suite(
             os.path.basename(str(config.rootpath)) or "pytest",
@@ -298,6 +306,28 @@ class CollectorPlugin:
         if factory is None or not self._request.keep:
             return None
         return str(factory.getbasetemp())
+
+
+def _corrections(controller: pytest_controller.Controller) -> str:
+    parts = [
+        f" {what}: {_some(list(names))}."
+        for what, names in (
+            ("Found beyond it, and run", controller.found),
+            ("Gone since the kept collection", controller.gone),
+        )
+        if names
+    ]
+    if not parts:
+        return ""
+    return (
+        "What an earlier run had kept of this suite was out of date."
+        f"{''.join(parts)} The next run collects again.\n"
+    )
+
+
+def _some(names: List[str]) -> str:
+    shown = ", ".join(names[:_MAX_NAMED])
+    return shown + ", …" if len(names) > _MAX_NAMED else shown
 
 
 def _max_fail(option: Any) -> int:

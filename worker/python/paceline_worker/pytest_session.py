@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
 from .terminal import NoTerminal
-from .worker import Leaving, Unit
+from .worker import Leaving, Place, Unit
 
 
 class Unusable(Exception):
@@ -23,11 +23,14 @@ class Unusable(Exception):
 
 
 class Found(NamedTuple):
-    """A test of a unit: the item that pytest made of it, or, where there is
-    none, the result that says so."""
+    """A test of a unit, or one that was found with it: the item that pytest
+    made of it, or, where there is none, the result that says so."""
 
     item: Any
     result: Dict[str, Any]
+    place: Place
+    # Of a found test; 0: its unit's.
+    timeout_ns: int = 0
 
 
 def prepare_config(arguments: List[str]) -> Any:
@@ -186,7 +189,7 @@ class WorkerSession:
         except BaseException as error:
             raise Unusable(describe_config_error(error)) from error
         self.collecting = pytest_collecting.Collecting(
-            self.session, bool(options.get("collect_all"))
+            self.session, options
         )
         self._placeholder = pytest_hooks.make_placeholder(self.session)
         self._places = pytest_speed.Places()
@@ -247,18 +250,19 @@ class WorkerSession:
         self.collecting.collect_for(unit, self.hooks)
         taken: Dict[str, int] = {}
         found = []
-        for test in unit.tests:
+        for index, test in enumerate(unit.tests):
+            for more, item, limit in self.collecting.found.get(index, ()):
+                found.append(Found(item, {}, more, limit))
             name, position = pytest_collecting.identity_of(test)
             if position is None:
                 position = taken.get(name, 0)
                 taken[name] = position + 1
             items = self.collecting.items.get(name, [])
             if position < len(items):
-                found.append(Found(items[position], {}))
+                found.append(Found(items[position], {}, index))
             else:
-                found.append(
-                    Found(None, self.collecting.why_missing(name, self.hooks))
-                )
+                result = self.collecting.why_missing(name, test, self.hooks)
+                found.append(Found(None, result, index))
         return found
 
     def take_new_errors(self) -> List[Tuple[str, str, str]]:

@@ -17,7 +17,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, pytest_results, pytest_session, sigterm, terminal
-from .worker import Leaving, Reporter, Runner, SuiteRefused, Unit
+from .worker import Leaving, Place, Reporter, Runner, SuiteRefused, Unit
 
 # The test has failed, and whoever has seen enough ends the session.
 _LEFT_DEBUGGER = "pytest.exit: Quitting debugger"
@@ -102,16 +102,16 @@ class PytestRunner(Runner):
         following: List[Any] = [None] * len(found)
         for index in range(len(found) - 2, -1, -1):
             following[index] = found[index + 1].item or following[index + 1]
-        for index, entry in enumerate(found):
+        for entry, follower in zip(found, following):
             if reporter.stopping():
                 break
-            reporter.started(index)
+            reporter.started(entry.place, entry.timeout_ns)
             if self._over:
-                reporter.finished(index, "not_run", message=self._over)
+                reporter.finished(entry.place, "not_run", message=self._over)
             elif entry.item is None:
-                reporter.finished(index, **entry.result)
+                reporter.finished(entry.place, **entry.result)
             else:
-                self._run(index, entry.item, following[index], reporter)
+                self._run(entry.place, entry.item, follower, reporter)
         reporter.flush()
         with self._use_terminal():
             error = session.tear_down_unit()
@@ -119,11 +119,11 @@ class PytestRunner(Runner):
             reporter.finalize_failed(error)
 
     def _run(
-        self, index: int, item: Any, following: Any, reporter: Reporter
+        self, place: Place, item: Any, following: Any, reporter: Reporter
     ) -> None:
         session = self._session
         assert session is not None
-        with self._use_terminal(lambda: reporter.give_time(index)):
+        with self._use_terminal(lambda: reporter.give_time(place)):
             reports, broken = session.run_item(item, following)
         left_debugger = broken == _LEFT_DEBUGGER and any(
             report.failed for report in reports
@@ -134,7 +134,7 @@ class PytestRunner(Runner):
         if result["outcome"] in ("failed", "error"):
             parts = (result.get("details", ""), session.kept_files())
             result["details"] = "\n\n".join(part for part in parts if part)
-        reporter.finished(index, **result)
+        reporter.finished(place, **result)
         self._over = session.over
         if broken:
             reporter.flush()

@@ -10,7 +10,7 @@ import importlib
 import os
 import time
 import traceback
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import frames, health, leave, sigterm, template, terminal
 
@@ -21,6 +21,10 @@ _MAX_MESSAGE = 4 << 10
 _MAX_DETAILS = 64 << 10
 MAX_REPORT = 96 << 10
 _MAX_PROPERTIES = 256
+
+# A test's position in its unit or, where the worker has found it beyond
+# discovery, its name.
+Place = Union[int, str]
 
 
 class SuiteRefused(Exception):
@@ -93,6 +97,8 @@ class Unit:
         # Not for TMPDIR: it goes with the unit, and what a Python process
         # makes in it may well outlive that.
         self.temp_dir: str = message.get("temp_dir", "")
+        # Found tests that had their result in a worker before.
+        self.found: List[str] = message.get("found", [])
 
     @property
     def names(self) -> List[str]:
@@ -136,30 +142,38 @@ class Reporter:
         self._finalize_message = ""
         self._must_stop = False
         self.must_leave = False
-        # The position of the test that runs; None between tests.
-        self.running: Optional[int] = None
+        # The test that runs; None between tests.
+        self.running: Optional[Place] = None
 
-    def started(self, index: int) -> None:
+    def started(self, place: Place, timeout_ns: int = 0) -> None:
+        """`timeout_ns` is for found tests: 0 is the unit's."""
         self._started_unix_ns = time.time_ns()
-        self._channel.send(
-            {"type": "test_started", "request": self._request, "test": index}
-        )
-        self.running = index
+        if isinstance(place, str):
+            message: Dict[str, Any] = {"type": "found_started", "name": place}
+            if timeout_ns:
+                message["timeout_ns"] = timeout_ns
+        else:
+            message = {"type": "test_started", "test": place}
+        self._channel.send({**message, "request": self._request})
+        self.running = place
 
-    def give_time(self, index: int) -> None:
+    def give_time(self, place: Place) -> None:
         """The running test has no time limit any more."""
+        if isinstance(place, str):
+            self.started(place, terminal.NO_LIMIT_NS)
+            return
         self._channel.send(
             {
                 "type": "test_deadline",
                 "request": self._request,
-                "test": index,
+                "test": place,
                 "timeout_ns": terminal.NO_LIMIT_NS,
             }
         )
 
     def finished(
         self,
-        index: int,
+        place: Place,
         outcome: str,
         *,
         duration: float = 0.0,
@@ -171,16 +185,18 @@ class Reporter:
         report: bytes = b"",
         properties: Optional[List[Any]] = None,
     ) -> None:
-        """Queues the result of the test at `index`."""
+        """Queues the result of the test at `place`."""
         result: Dict[str, Any] = {
-            "type": "test_finished",
             "request": self._request,
-            "test": index,
             "outcome": outcome,
             "duration": max(duration, 0.0),
             "health": self._reader.read(),
         }
-        if self.running == index:
+        if isinstance(place, str):
+            result.update(type="extra", name=place, found=True)
+        else:
+            result.update(type="test_finished", test=place)
+        if self.running == place:
             result["started_unix_ns"] = self._started_unix_ns
         self._describe(result, message, details, output, file, line)
         if 0 < len(report) <= MAX_REPORT:
