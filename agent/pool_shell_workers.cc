@@ -245,7 +245,8 @@ void PoolShell::Unwatch(const Process& process) {
 std::uint32_t PoolShell::FreeNumber() const {
   std::vector<std::uint32_t> taken;
   for (const auto& [worker, process] : processes_) {
-    if (!IsTemplateProcess(worker)) {
+    // A template that is not ready may still serve as a worker.
+    if (!IsTemplateProcess(worker) || !templates_.IsReady(TemplateOf(worker))) {
       taken.push_back(process.number);
     }
   }

@@ -52,6 +52,11 @@ std::optional<TemplateSet::Key> TemplateSet::KeyOf(WorkerId id) const {
   return it == by_id_.end() ? std::nullopt : std::optional<Key>(it->second);
 }
 
+bool TemplateSet::IsReady(WorkerId id) const {
+  const std::optional<Key> key = KeyOf(id);
+  return key.has_value() && templates_.at(*key).state == State::kReady;
+}
+
 TemplateSet::Next TemplateSet::OnReady(WorkerId id, bool forkable) {
   Next next;
   const auto it = by_id_.find(id);

@@ -57,6 +57,8 @@ class TemplateSet {
   // template. A no-op for all other workers.
   Next OnPlain(WorkerId worker);
   bool IsTemplate(WorkerId id) const { return by_id_.contains(id); }
+  // Whether it forks: it serves as no worker itself any more.
+  bool IsReady(WorkerId id) const;
   std::optional<Key> KeyOf(WorkerId id) const;
 
   Next OnReady(WorkerId id, bool forkable);

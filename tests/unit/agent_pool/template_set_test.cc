@@ -47,6 +47,17 @@ TEST_F(TemplateSetTest, OthersWaitWhileItLoads) {
               ElementsAre(kFirst, kSecond, kThird));
 }
 
+// Until then it may serve as a worker, and needs a number of its own.
+TEST_F(TemplateSetTest, ItIsReadyOnceItForks) {
+  EXPECT_FALSE(set_.IsReady(kFirst));
+  set_.OnWanted(kFirst, key_);
+  EXPECT_FALSE(set_.IsReady(kFirst));
+  set_.OnTemplateHello(kFirst);
+  EXPECT_FALSE(set_.IsReady(kFirst));
+  set_.OnReady(kFirst, /*forkable=*/true);
+  EXPECT_TRUE(set_.IsReady(kFirst));
+}
+
 TEST_F(TemplateSetTest, AnotherSuiteHasATemplateOfItsOwn) {
   MakeReady(key_, kFirst);
   EXPECT_EQ(set_.OnWanted(kSecond, {run_, SuiteIndex{1}}), Way::kMayServe);
