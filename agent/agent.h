@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/model/manifest.h"
 #include "common/model/worker_limits.h"
 #include "common/net/sockets.h"
 
@@ -58,6 +59,10 @@ struct AgentOptions {
   // again.
   bool exit_when_disconnected = false;
   std::optional<TerminalHandover> terminal;
+  // Local mode: a suite that the run is likely to bring, as far as it decides
+  // how its workers are started. A process is started for it at once, which
+  // becomes the suite's template if it comes.
+  std::optional<SuiteSpec> expected;
 };
 
 class Agent {

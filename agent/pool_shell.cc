@@ -49,6 +49,7 @@ absl::Status PoolShell::Begin() {
   PACELINE_ASSIGN_OR_RETURN(directories_,
                             UnitDirectories::Create(options_.temp_root));
   PACELINE_RETURN_IF_ERROR(StartWarden());
+  StartExpected();
   turned_at_.store(clock_.Now().time_since_epoch().count());
   return absl::OkStatus();
 }
@@ -270,7 +271,9 @@ void PoolShell::Spawn(WorkerId worker, const WorkerLaunch& launch) {
       StartFresh(worker, launch, /*may_serve=*/false);
       break;
     case TemplateSet::Way::kMayServe:
-      StartFresh(worker, launch, /*may_serve=*/true);
+      if (!TakeExpected(worker, launch)) {
+        StartFresh(worker, launch, /*may_serve=*/true);
+      }
       break;
     case TemplateSet::Way::kFork:
       Fork(worker);

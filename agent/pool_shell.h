@@ -143,6 +143,17 @@ class PoolShell : public PoolEffects {
 
   // ---- templates (pool_shell_templates.cc) ---------------------------------
 
+  // Started before any suite is known (AgentOptions::expected).
+  struct Expected {
+    WorkerLaunch launch;
+    // Once it has been heard.
+    std::optional<WorkerHello> hello;
+  };
+  void StartExpected();
+  // Whether `worker`, of a suite that has no template yet, is given the process
+  // that was started ahead. It is ended if it does not fit.
+  bool TakeExpected(WorkerId worker, const WorkerLaunch& launch);
+
   // A template is in `processes_` under a number of its own, since the worker
   // that was asked for under its first one is forked of it.
   static WorkerId TemplateProcess(WorkerId id);
@@ -185,6 +196,7 @@ class PoolShell : public PoolEffects {
   absl::btree_map<WorkerId, Process> processes_;
   absl::btree_map<WorkerId, WorkerId> by_warden_id_;
 
+  std::optional<Expected> expected_;
   TemplateSet templates_;
   // How to start those that may be forked and have not said hello.
   absl::btree_map<WorkerId, WorkerLaunch> wanted_;

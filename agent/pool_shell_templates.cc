@@ -3,11 +3,15 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "agent/pool_shell.h"
 #include "agent/worker_launch.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
+#include "common/os/subprocess.h"
 
 namespace paceline {
 namespace {
@@ -15,6 +19,20 @@ namespace {
 constexpr std::uint32_t kTemplateBit = 0x4000'0000;
 // Set in the warden's number of a worker that was forked.
 constexpr std::uint32_t kForkedBit = 0x8000'0000;
+// The process of a suite that is only expected; no worker has the number 0.
+constexpr WorkerId kExpectedProcess{kTemplateBit};
+
+// Whether the same command would run in the same place. What tells one worker
+// from another is not looked at.
+bool StartsAlike(WorkerLaunch one, WorkerLaunch other) {
+  for (WorkerLaunch* const launch : {&one, &other}) {
+    ApplyEdits({{kWorkerIdVariable, ""}}, launch->env);
+    std::sort(launch->env.begin(), launch->env.end());
+  }
+  return one.argv == other.argv && one.env == other.env &&
+         one.working_directory == other.working_directory &&
+         one.reaps == other.reaps;
+}
 
 }  // namespace
 
@@ -28,6 +46,42 @@ bool PoolShell::IsTemplateProcess(WorkerId id) {
 
 WorkerId PoolShell::TemplateOf(WorkerId process) {
   return WorkerId{Value(process) & ~kTemplateBit};
+}
+
+// ---- ahead of its suite ----------------------------------------------------
+
+void PoolShell::StartExpected() {
+  if (!options_.expected.has_value() || options_.terminal.has_value()) {
+    return;
+  }
+  expected_.emplace();
+  expected_->launch = MakeWorkerLaunch(*options_.expected, kExpectedProcess,
+                                       program_, options_.env, instance_);
+  const absl::Status status =
+      TrySpawn(kExpectedProcess, expected_->launch, /*may_serve=*/true);
+  if (!status.ok()) {
+    // It will be met again, and told, by whoever needs a worker.
+    Drop(kExpectedProcess);
+    expected_.reset();
+  }
+}
+
+bool PoolShell::TakeExpected(WorkerId worker, const WorkerLaunch& launch) {
+  if (!expected_.has_value()) {
+    return false;
+  }
+  const Expected expected = *std::exchange(expected_, std::nullopt);
+  const bool is_worker =
+      expected.hello.has_value() && !expected.hello->is_template;
+  if (is_worker || !StartsAlike(expected.launch, launch)) {
+    CloseWorker(kExpectedProcess);
+    return false;
+  }
+  Rename(kExpectedProcess, worker);
+  if (expected.hello.has_value()) {
+    TakeHello(worker, *expected.hello);
+  }
+  return true;
 }
 
 void PoolShell::Rename(WorkerId from, WorkerId to) {
@@ -45,6 +99,13 @@ bool PoolShell::TakeTemplateMessage(WorkerId id, const FromWorker& message) {
   if (!IsTemplateProcess(id)) {
     const auto* const hello = std::get_if<WorkerHello>(&message);
     return hello != nullptr && TakeHello(id, *hello);
+  }
+  if (id == kExpectedProcess) {
+    const auto* const hello = std::get_if<WorkerHello>(&message);
+    if (hello != nullptr && expected_.has_value()) {
+      expected_->hello = *hello;
+    }
+    return true;
   }
   const WorkerId base = TemplateOf(id);
   if (const auto* ready = std::get_if<WorkerTemplateReady>(&message)) {
@@ -183,6 +244,11 @@ absl::Status PoolShell::TryFork(WorkerId worker, const TemplateSet::Key& key) {
 }
 
 void PoolShell::OnTemplateExit(WorkerId process, const WorkerDeath& death) {
+  if (process == kExpectedProcess) {
+    expected_.reset();
+    Drop(process);
+    return;
+  }
   const bool leaving = leaving_templates_.erase(process) > 0;
   if (!leaving) {
     Log(LogLevel::kWarning,

@@ -49,7 +49,7 @@ absl::Status PoolShell::TrySpawn(WorkerId worker, WorkerLaunch launch,
   std::string mark = WorkerIdValue(worker, instance_);
   if (may_serve) {
     // Workers that it forks have marks of their own.
-    mark = absl::StrCat(Value(worker), "t.", instance_);
+    mark = absl::StrCat(Value(TemplateOf(worker)), "t.", instance_);
   }
   ApplyEdits(
       {{kWorkerIdVariable, mark},

@@ -283,7 +283,10 @@ int RunCommand(const Invocation& invocation) {
     // Looking into targets goes on while the rest is started.
     const DiscoveryThread discovery(flags, *targets, (*loop)->feed(),
                                     listeners);
-    auto place = RunPlace::Start(context, flags, terminal);
+    const ChosenTarget& first = targets->front();
+    auto place = RunPlace::Start(
+        context, flags, terminal,
+        first.discoverer->ExpectedSuite(first.target, flags.discovery));
     if (!place.ok()) {
       // Reports end as those of any other run that came to nothing.
       facts.failure = std::string(place.status().message());

@@ -21,7 +21,8 @@ std::string RunPlace::ClientEndpoint(const RunFlags& flags) {
 
 absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
     NetContext& context, const RunFlags& flags,
-    std::optional<TerminalHandover> terminal) {
+    std::optional<TerminalHandover> terminal,
+    std::optional<SuiteSpec> expected) {
   auto place = std::unique_ptr<RunPlace>(new RunPlace);
   if (!flags.coordinator.empty()) {
     place->name_ = flags.coordinator;
@@ -57,6 +58,7 @@ absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
   agent.limits = flags.limits;
   agent.env = flags.discovery.env;
   agent.exit_when_disconnected = true;
+  agent.expected = std::move(expected);
   if (terminal.has_value()) {
     agent.terminal = std::move(terminal);
     // Whoever sits at the debugger knows.

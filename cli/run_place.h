@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "agent/agent.h"
 #include "cli/run_flags.h"
+#include "common/model/manifest.h"
 #include "common/net/sockets.h"
 #include "coordinator/server.h"
 
@@ -21,10 +22,12 @@ namespace paceline {
 class RunPlace {
  public:
   // Starts what `flags` ask for. Errors are whole sentences.
-  // With a `terminal`, workers here have it.
+  // With a `terminal`, workers here have it; one of an `expected` suite is
+  // started at once.
   static absl::StatusOr<std::unique_ptr<RunPlace>> Start(
       NetContext& context, const RunFlags& flags,
-      std::optional<TerminalHandover> terminal);
+      std::optional<TerminalHandover> terminal,
+      std::optional<SuiteSpec> expected);
 
   // Where the client dials; known before anything is started.
   static std::string ClientEndpoint(const RunFlags& flags);

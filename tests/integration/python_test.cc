@@ -338,6 +338,51 @@ TEST_F(LeakingPythonTest, WhatOnlyAModuleHoldsRecyclesNothing) {
   ExpectScopesWhole(ReadFile(FixtureLog()));
 }
 
+// A suite whose Python processes write down that they start.
+class StartsPythonTest : public PythonTest {
+ protected:
+  void SetUp() override {
+    scratch_.Write("site/sitecustomize.py", R"(
+import os, sys
+with open(os.environ["FIXTURE_LOG"], "a") as log:
+    print(sys.orig_argv[-2], file=log)
+)");
+    scratch_.Write("test_a.py", "def test_one(): pass\n");
+  }
+  std::unique_ptr<Program> RunHere() {
+    return Run({"--env", absl::StrCat("PYTHONPATH=", scratch_.path(), "/site"),
+                "test_a.py"});
+  }
+  // "collect" or "worker" each.
+  std::vector<std::string> Starts() {
+    return absl::StrSplit(ReadFile(FixtureLog()), '\n', absl::SkipEmpty());
+  }
+};
+
+TEST_F(StartsPythonTest, ATemplateStartsWhileTestsAreLookedFor) {
+  // In the collector this waits for the template, else it fails.
+  scratch_.Write("conftest.py", R"(
+import os, time
+until = time.monotonic() + 60
+while "worker" not in open(os.environ["FIXTURE_LOG"]).read():
+    assert time.monotonic() < until, "no worker was started"
+    time.sleep(0.01)
+)");
+  const auto run = RunHere();
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_THAT(Starts(), UnorderedElementsAre("collect", "worker"));
+}
+
+TEST_F(StartsPythonTest, ATemplateThatDoesNotFitIsReplaced) {
+  scratch_.Write("conftest.py", R"(
+import os
+os.environ["PYTHONWARNINGS"] = "ignore"
+)");
+  const auto run = RunHere();
+  EXPECT_EQ(run->exit_code(), 0) << run->out() << run->err();
+  EXPECT_THAT(Starts(), UnorderedElementsAre("collect", "worker", "worker"));
+}
+
 TEST_F(PythonTest, UnittestAndDoctestNeedNoPytest) {
   scratch_.Write("checks.py", R"(
 """A module with examples.

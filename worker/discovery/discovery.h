@@ -140,6 +140,13 @@ class Discoverer {
                              const DiscoveryOptions& /*options*/) const {
     return false;
   }
+  // The suite that Discover is likely to find, as far as it decides how its
+  // workers are started, so that one can be started meanwhile. Looks, and runs
+  // nothing.
+  virtual std::optional<SuiteSpec> ExpectedSuite(
+      const Target& /*target*/, const DiscoveryOptions& /*options*/) const {
+    return std::nullopt;
+  }
   // Failures are told to the sink; a target that yields no test and no error
   // is the caller's to report.
   virtual void Discover(const Target& target, const DiscoveryOptions& options,

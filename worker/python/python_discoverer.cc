@@ -256,6 +256,23 @@ bool PythonDiscoverer::WantsTerminal(const Target& target,
   return PytestWantsTerminal(arguments);
 }
 
+std::optional<SuiteSpec> PythonDiscoverer::ExpectedSuite(
+    const Target& target, const DiscoveryOptions& options) const {
+  const absl::StatusOr<std::string> python = FindPython(
+      {options.python.python, FileOfNodeId(target.path), runner_, options.env});
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::current_path(error);
+  if (!python.ok() || error) {
+    return std::nullopt;  // Discover says so
+  }
+  SuiteSpec suite;
+  suite.runner = runner_;
+  suite.env.push_back({kPythonVariable, *python});
+  suite.working_directory = here.string();
+  suite.forks = true;
+  return suite;
+}
+
 void PythonDiscoverer::Discover(const Target& target,
                                 const DiscoveryOptions& options,
                                 DiscoverySink& sink) const {

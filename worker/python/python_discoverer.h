@@ -7,6 +7,7 @@
 #ifndef PACELINE_WORKER_PYTHON_PYTHON_DISCOVERER_H_
 #define PACELINE_WORKER_PYTHON_PYTHON_DISCOVERER_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,8 @@ class PythonDiscoverer final : public Discoverer {
   // pytest: -s, --pdb and --trace among the arguments.
   bool WantsTerminal(const Target& target,
                      const DiscoveryOptions& options) const override;
+  std::optional<SuiteSpec> ExpectedSuite(
+      const Target& target, const DiscoveryOptions& options) const override;
   void Discover(const Target& target, const DiscoveryOptions& options,
                 DiscoverySink& sink) const override;
 

@@ -11,6 +11,7 @@ does.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -47,6 +48,12 @@ class PytestRunner(Runner):
         self._over = ""
         self._terminal = terminal.take()
         sigterm.has_terminal = self._terminal is not None
+
+    def warm_up(self) -> None:
+        try:
+            importlib.import_module("pytest")
+        except Exception:
+            pass
 
     def identify(self) -> None:
         os.environ["PYTEST_XDIST_WORKER"] = "gw" + worker_number()

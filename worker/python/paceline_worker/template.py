@@ -50,6 +50,7 @@ class Template:
                     "template": True,
                 }
             )
+            self._runner.warm_up()
             while True:
                 message = self._channel.receive()
                 kind = message["type"]

@@ -46,9 +46,13 @@ class Leaving:
 class Runner:
     """A test framework, as the worker sees it.
 
-    `load` may be called in a template, of which workers are forked; all else
-    is called in the worker itself, in the order below.
+    `warm_up` and `load` may be called in a template, of which workers are
+    forked; all else is called in the worker itself, in the order below.
     """
+
+    def warm_up(self) -> None:
+        """Imports what any suite needs, while none is known yet. Raises
+        nothing: what fails here fails again in `load`."""
 
     def identify(self) -> None:
         """Tells in the environment which worker this is."""
