@@ -453,14 +453,10 @@ void WorkerPool::OnLastResult(Instant now, Worker& worker, Unit& unit,
     ChargeRunning(now, worker, WorkerDeath{}, unit);
     return;
   }
+  // It may have met our signal: it is not charged for that, and a program that
+  // leaves with 0 at SIGTERM has not passed.
   worker.began_late = false;
-  if (!IsGood(message.result.outcome)) {
-    // It may have met our signal, and is not charged for that.
-    RunAgain(worker, unit);
-    return;
-  }
-  unit.progress.Settle(*index);
-  EmitAttempt(unit, worker.id, *index, std::move(message.result));
+  RunAgain(worker, unit);
 }
 
 void WorkerPool::OnLastExtra(Worker& worker, Unit& unit, ExtraResult extra) {
