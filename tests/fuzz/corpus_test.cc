@@ -52,5 +52,29 @@ TEST(CorpusTest, WorkerPropertyHoldsForAllThatWasKept) {
   }
 }
 
+TEST(CorpusTest, CollectorPropertyHoldsForAllThatWasKept) {
+  const std::vector<std::string> inputs = Corpus("fuzz_collector_decode");
+  EXPECT_GE(inputs.size(), 6U);
+  for (const std::string& input : inputs) {
+    CheckCollectorDecode(input);
+  }
+}
+
+TEST(CorpusTest, RecordPropertyHoldsForAllThatWasKept) {
+  const std::vector<std::string> inputs = Corpus("fuzz_record_decode");
+  EXPECT_GE(inputs.size(), 11U);
+  for (const std::string& input : inputs) {
+    CheckRecordDecode(input);
+  }
+}
+
+TEST(CorpusTest, PayloadPropertyHoldsForAllThatWasKept) {
+  const std::vector<std::string> inputs = Corpus("fuzz_payload_decode");
+  EXPECT_GE(inputs.size(), 3U);
+  for (const std::string& input : inputs) {
+    CheckPayloadDecode(input);
+  }
+}
+
 }  // namespace
 }  // namespace paceline

@@ -9,7 +9,11 @@
 #include "absl/status/statusor.h"
 #include "common/base/check.h"
 #include "common/wire/codec.h"
+#include "coordinator/record_codec.h"
+#include "worker/command/command_discoverer.h"
+#include "worker/ctest/ctest_test.h"
 #include "worker/protocol/codec.h"
+#include "worker/python/collector_codec.h"
 
 namespace paceline {
 namespace {
@@ -121,6 +125,45 @@ void CheckWorkerDecode(absl::string_view bytes) {
     CheckMap<FromWorker>(map, &DecodeFromWorker);
     CheckMap<ToWorker>(map, &DecodeToWorker);
   }
+}
+
+void CheckCollectorDecode(absl::string_view bytes) {
+  const absl::StatusOr<FromCollector> message = DecodeFromCollector(bytes);
+  PACELINE_CHECK(message.ok() || !message.status().message().empty());
+}
+
+void CheckRecordDecode(absl::string_view bytes) {
+  const absl::StatusOr<Record> record = DecodeRecord(bytes);
+  if (!record.ok()) {
+    PACELINE_CHECK(!record.status().message().empty());
+    return;
+  }
+  const std::string encoded = EncodeRecord(*record);
+  PACELINE_CHECK(encoded.size() <= bytes.size());
+  const absl::StatusOr<Record> again = DecodeRecord(encoded);
+  PACELINE_CHECK(again.ok() && EncodeRecord(*again) == encoded);
+}
+
+void CheckPayloadDecode(absl::string_view bytes) {
+  if (const absl::StatusOr<CtestSuiteOptions> options =
+          DecodeCtestOptions(bytes);
+      options.ok()) {
+    const auto again = DecodeCtestOptions(EncodeCtestOptions(*options));
+    PACELINE_CHECK(again.ok() && *again == *options);
+  } else {
+    PACELINE_CHECK(!options.status().message().empty());
+  }
+  CtestSuiteOptions shared;
+  shared.working_directory = "/build";
+  if (const absl::StatusOr<CtestTest> test = DecodeCtestTest(bytes, shared);
+      test.ok()) {
+    const auto again = DecodeCtestTest(EncodeCtestTest(*test, shared), shared);
+    PACELINE_CHECK(again.ok() && *again == *test);
+  } else {
+    PACELINE_CHECK(!test.status().message().empty());
+  }
+  const std::vector<std::string> command = DecodeCommand(bytes);
+  PACELINE_CHECK(DecodeCommand(EncodeCommand(command)) == command);
 }
 
 }  // namespace paceline

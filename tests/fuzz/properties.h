@@ -19,6 +19,18 @@ void CheckFleetDecode(absl::string_view bytes);
 // stream gives the same frames in whatever pieces it comes.
 void CheckWorkerDecode(absl::string_view bytes);
 
+// What a collector says, which runs the user's conftest files, is decoded or
+// refused with a sentence.
+void CheckCollectorDecode(absl::string_view bytes);
+
+// A journal record that decodes is one that encodes, to no more bytes, and
+// decodes to itself.
+void CheckRecordDecode(absl::string_view bytes);
+
+// The same for what the runners ctest and command put into a manifest, which
+// an agent has from somebody else's client.
+void CheckPayloadDecode(absl::string_view bytes);
+
 }  // namespace paceline
 
 #endif  // PACELINE_TESTS_FUZZ_PROPERTIES_H_

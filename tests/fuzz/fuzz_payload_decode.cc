@@ -1,0 +1,13 @@
+// libFuzzer target: payloads of the runners ctest and command.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tests/fuzz/properties.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  paceline::CheckPayloadDecode(
+      absl::string_view(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
