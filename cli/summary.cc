@@ -25,16 +25,17 @@ std::string Count(std::uint64_t count, absl::string_view one,
 Summary::Summary(Instant start, ViewOptions options)
     : start_(start), options_(options) {}
 
-void Summary::Note(List& list, const TestRef& test,
-                   absl::string_view message) const {
+void Summary::Note(List& list, absl::string_view name,
+                   absl::string_view message) {
   if (list.count++ < kMaxLines) {
     list.lines.push_back(
-        {PrintableLine(DisplayName(test)), Fit(PrintableLine(message), 200)});
+        {PrintableLine(name), Fit(PrintableLine(message), 200)});
   }
 }
 
-void Summary::OnDiscoveryError(Instant, const DiscoveryError&) {
-  ++discovery_errors_;
+void Summary::OnDiscoveryError(Instant, const DiscoveryError& error) {
+  const absl::string_view message = error.message;
+  Note(unseen_, error.target, message.substr(0, message.find('\n')));
 }
 
 void Summary::OnAttempt(Instant, const TestRef& test,
@@ -54,15 +55,17 @@ void Summary::OnAttempt(Instant, const TestRef& test,
     } else {
       ++infrastructure_failures_;
     }
-    Note(bad_, test,
+    Note(bad_, DisplayName(test),
          absl::StrCat(VerdictWord(verdict, false),
                       result.message.empty() ? "" : ": ", result.message));
   }
   if (verdict == Verdict::kFlaky) {
-    Note(flaky_, test, absl::StrCat("passed at attempt ", attempt.attempt));
+    Note(flaky_, DisplayName(test),
+         absl::StrCat("passed at attempt ", attempt.attempt));
   }
   if (result.leaked) {
-    Note(leaked_, test, "something it left behind held its output");
+    Note(leaked_, DisplayName(test),
+         "something it left behind held its output");
   }
   if (result.duration >= kSlow &&
       (slowest_.size() < kSlowest ||
@@ -93,7 +96,7 @@ void Summary::OnEnded(Instant now, const RunEnd& end) {
 void Summary::AddTo(RunFacts& facts) const {
   facts.test_failures = test_failures_;
   facts.infrastructure_failures = infrastructure_failures_;
-  facts.discovery_errors = discovery_errors_;
+  facts.discovery_errors = unseen_.count;
   facts.without_verdict = end_.without_verdict;
   facts.green = end_.green;
   if (facts.failure.empty()) {
@@ -144,6 +147,7 @@ std::string Summary::Text(const RunFacts& facts) const {
   }
   AppendList("Leaked", leaked_, text);
   AppendList("Flaky", flaky_, text);
+  AppendList("Not looked into", unseen_, text);
   AppendList("Bad", bad_, text);
 
   std::vector<std::string> counts;

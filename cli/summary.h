@@ -54,7 +54,8 @@ class Summary final : public RunObserver {
     std::string last;
   };
 
-  void Note(List& list, const TestRef& test, absl::string_view message) const;
+  static void Note(List& list, absl::string_view name,
+                   absl::string_view message);
   void AppendList(absl::string_view title, const List& list,
                   std::string& text) const;
 
@@ -65,8 +66,8 @@ class Summary final : public RunObserver {
   std::array<std::uint64_t, kVerdictCount> verdicts_{};
   std::uint64_t test_failures_ = 0;
   std::uint64_t infrastructure_failures_ = 0;
-  std::uint64_t discovery_errors_ = 0;
   std::uint64_t recycled_ = 0;
+  List unseen_;  // targets that could not be looked into
   List bad_;
   List flaky_;
   List leaked_;

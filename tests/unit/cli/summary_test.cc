@@ -54,6 +54,18 @@ TEST(SummaryTest, FailuresOfTestsAndOfInfrastructureAreToldApart) {
   EXPECT_FALSE(facts.green);
 }
 
+// It was said where it was met, tens of thousands of lines above, and where a
+// test failed too the last lines spoke of that alone.
+TEST(SummaryTest, WhatCouldNotBeLookedIntoIsNamedAtTheEnd) {
+  Summary summary(kStart, {});
+  summary.OnDiscoveryError(kStart, {"test_a.py", "ImportError: b\nTraceback"});
+  summary.OnAttempt(kStart, Ref("A"),
+                    Attempt(Verdict::kFailed, Outcome::kFailed));
+  summary.OnEnded(kStart, {});
+  EXPECT_THAT(summary.Text(FactsOf(summary)),
+              HasSubstr("Not looked into:\n  test_a.py  (ImportError: b)\n"));
+}
+
 TEST(SummaryTest, FlakyIsBadOnlyWhereThatIsAsked) {
   for (const bool bad : {false, true}) {
     ViewOptions options;
