@@ -70,7 +70,10 @@ class MisbehavingTest(unittest.TestCase):
         with FakeAgent(folder) as agent:
             unit = agent.run(names)
         self.assertEqual(list(unit.outcomes.values()), ["failed", "passed"])
-        self.assertIn("run it with -s", unit.result("::test_stops")["message"])
+        result = unit.result("::test_stops")
+        self.assertIn("run it with -s", result["message"])
+        self.assertIn("test_x.py:3", result["message"])
+        self.assertNotIn("terminal.py", result.get("details", ""))
         self.assertIn(b"before\n", unit.result("::test_stops")["output"])
         self.assertEqual(unit.result("::test_after")["output"], b"after\n")
 

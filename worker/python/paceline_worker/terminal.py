@@ -101,9 +101,11 @@ class NoTerminal:
         if not getattr(config.option, "usepdb_cls", None):
             import pytest
 
+            # Our own frames and pytest's would hide whose call it was.
             pytest.fail(
-                "a debugger was called, but this test has no terminal: run it"
-                " with -s, or with --pdb"
+                f"a debugger was called at {_caller()}, but this test has no"
+                " terminal: run it with -s, or with --pdb",
+                pytrace=False,
             )
 
 
@@ -111,6 +113,17 @@ def take() -> Optional[Terminal]:
     """The terminal, if this worker was given one."""
     path = os.environ.pop("PACELINE_WORKER_TERMINAL", "")
     return Terminal(path) if path else None
+
+
+def _caller() -> str:
+    """Where the user's code is that was left for pytest's."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and any(
+        part in frame.f_code.co_filename
+        for part in ("/paceline_worker/", "/_pytest/", "/pluggy/")
+    ):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _ignore(number: int, frame: Any) -> None:
