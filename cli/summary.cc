@@ -147,7 +147,9 @@ std::string Summary::Text(const RunFacts& facts) const {
   }
   AppendList("Leaked", leaked_, text);
   AppendList("Flaky", flaky_, text);
-  AppendList("Not looked into", unseen_, text);
+  if (end_.tests > 0) {  // else it was said just now
+    AppendList("Not looked into", unseen_, text);
+  }
   AppendList("Bad", bad_, text);
 
   std::vector<std::string> counts;

@@ -61,7 +61,9 @@ TEST(SummaryTest, WhatCouldNotBeLookedIntoIsNamedAtTheEnd) {
   summary.OnDiscoveryError(kStart, {"test_a.py", "ImportError: b\nTraceback"});
   summary.OnAttempt(kStart, Ref("A"),
                     Attempt(Verdict::kFailed, Outcome::kFailed));
-  summary.OnEnded(kStart, {});
+  RunEnd end;
+  end.tests = 1;
+  summary.OnEnded(kStart, end);
   EXPECT_THAT(summary.Text(FactsOf(summary)),
               HasSubstr("Not looked into:\n  test_a.py  (ImportError: b)\n"));
 }
