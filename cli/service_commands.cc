@@ -48,12 +48,6 @@ absl::StatusOr<OptionSet::Parsed> Prepare(const Invocation& invocation,
   return parsed;
 }
 
-void WaitForSignal(SignalInput& signals) {
-  pollfd input{signals.fd(), POLLIN, 0};
-  while (poll(&input, 1, -1) < 0) {
-  }
-}
-
 std::string HostName() {
   utsname name{};
   return uname(&name) == 0 ? name.nodename : "localhost";
@@ -102,6 +96,18 @@ int CoordinatorCommand(const Invocation& invocation) {
   options.lost_after = flags.lost_after;
   options.own_process = true;
   options.epoch_file = EpochFile(invocation.environment);
+  options.journal = flags.journal;
+  options.durability = flags.durability;
+  options.keep = flags.keep;
+  auto failed = MakePipe();
+  if (!failed.ok()) {
+    return Fail(failed.status(), ExitCode::kInfrastructure);
+  }
+  absl::Status failure;
+  options.on_failure = [&](const absl::Status& why) {
+    failure = why;
+    failed->second.Reset();
+  };
   NetContext context;
   auto server = Server::Start(context, std::move(options));
   if (!server.ok()) {
@@ -113,8 +119,12 @@ int CoordinatorCommand(const Invocation& invocation) {
   WriteAll(STDOUT_FILENO,
            absl::StrCat("paceline coordinator listening at ",
                         absl::StrJoin((*server)->endpoints(), " "), " \n"));
-  WaitForSignal(**signals);
-  return 0;
+  // A signal, or the end of the pipe.
+  pollfd inputs[] = {{(*signals)->fd(), POLLIN, 0},
+                     {failed->first.get(), POLLIN, 0}};
+  while (poll(inputs, 2, -1) < 0) {
+  }
+  return inputs[1].revents == 0 ? 0 : Fail(failure, ExitCode::kInfrastructure);
 }
 
 int AgentCommand(const Invocation& invocation) {

@@ -28,6 +28,15 @@ absl::StatusOr<std::uint64_t> ParseOutputLimit(const std::string& text) {
   return bytes;
 }
 
+absl::Status TakeDurability(const std::string& text, Durability& durability) {
+  if (text != "process" && text != "full") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is neither process nor full"));
+  }
+  durability = text == "full" ? Durability::kFull : Durability::kProcess;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 OptionSet CoordinatorOptionSet(CoordinatorFlags* flags) {
@@ -50,6 +59,26 @@ OptionSet CoordinatorOptionSet(CoordinatorFlags* flags) {
            .value = "TIME",
            .help = "An agent that is silent so long is lost (30s)",
            .take = TakeDuration(&flags->lost_after)});
+  set.Add({.key = "journal",
+           .value = "FILE",
+           .help = "Keep runs in FILE: started again, the coordinator goes on "
+                   "with them (default: they end with it)",
+           .take = TakeText(&flags->journal)});
+  set.Add({.key = "durability",
+           .value = "LEVEL",
+           .help = "What the journal survives: process, the coordinator's "
+                   "death; full, power loss too (process)",
+           .take = [flags](const std::string& text) {
+             return TakeDurability(text, flags->durability);
+           }});
+  set.Add({.key = "keep-runs",
+           .value = "N",
+           .help = "Of runs that are over, keep the newest N (50)",
+           .take = TakeCount(&flags->keep.runs)});
+  set.Add({.key = "keep-bytes",
+           .value = "SIZE",
+           .help = "And fewer where the journal is larger than SIZE (2GiB)",
+           .take = TakeParsed(&flags->keep.bytes, ParseBytes)});
   set.Add(LogLevelOption(&flags->log_level));
   return set;
 }

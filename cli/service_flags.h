@@ -10,6 +10,7 @@
 #include "cli/option_set.h"
 #include "common/base/clock.h"
 #include "common/model/worker_limits.h"
+#include "coordinator/durability.h"
 
 namespace paceline {
 
@@ -17,6 +18,9 @@ struct CoordinatorFlags {
   std::vector<std::string> listen;
   bool insecure = false;
   Duration lost_after = std::chrono::seconds(30);
+  std::string journal;
+  Durability durability = Durability::kProcess;
+  JournalKeep keep;
   std::string log_level = "info";
 };
 

@@ -92,6 +92,9 @@ bool Coordinator::Impl::HasRoom(Instant now, const AgentRecord& agent) const {
 }
 
 void Coordinator::Impl::GrantUnits(Instant now) {
+  if (journal_->failing()) {
+    return;  // what was handed out now could not be told for long
+  }
   work_changed_ = false;
   // Those with a slot free first; and then, one after the other, so that what
   // is there is shared, what is held ahead.

@@ -23,6 +23,7 @@ class InMemoryJournal final : public Journal {
 
   std::uint64_t Append(const Record& record) override;
   std::uint64_t committed() const override { return appended_; }
+  bool failing() const override { return false; }
   absl::Status Sync() override { return absl::OkStatus(); }
   absl::Status Load(absl::FunctionRef<void(const Record&)> visit) override;
 

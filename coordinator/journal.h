@@ -132,6 +132,10 @@ class Journal {
   // the journal tells the coordinator when it moves (OnCommitted).
   virtual std::uint64_t committed() const = 0;
 
+  // Whether nothing can be kept now, for a reason that may pass: a full disk.
+  // Nothing is handed out meanwhile.
+  virtual bool failing() const = 0;
+
   // Waits until all that was appended is kept: for a coordinator that does not
   // listen yet, and never after.
   //

@@ -19,6 +19,7 @@
 #include "common/wire/codec.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/descriptor_guard.h"
+#include "coordinator/durable_journal.h"
 #include "coordinator/epoch_file.h"
 #include "coordinator/in_memory_journal.h"
 #include "coordinator/seldom.h"
@@ -36,7 +37,7 @@ constexpr Duration kCountInterval = std::chrono::seconds(1);
 constexpr Duration kFarewell = std::chrono::milliseconds(500);
 constexpr Duration kFarewellInterval = std::chrono::milliseconds(25);
 
-// The journal ends with the process, and no token may be given twice.
+// Where the journal ends with the process, no token may be given twice.
 std::uint32_t FirstEpoch(const ServerOptions& options) {
   const auto seconds = static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(
@@ -80,12 +81,33 @@ CoordinatorOptions MachineOptions(const ServerOptions& options) {
 
 struct Server::Impl : public CoordinatorOutbox {
   explicit Impl(ServerOptions server_options)
-      : options(std::move(server_options)),
-        journal(InMemoryJournal::Retention::kNothing),
-        coordinator(MachineOptions(options), &journal, this) {
+      : options(std::move(server_options)) {
     if (options.own_process) {
       descriptors.emplace(RaiseDescriptorLimit());
     }
+  }
+
+  // Nobody can be heard before this has returned: what this life grants must
+  // never be taken for what another one did.
+  absl::Status Recover() {
+    if (options.journal.empty()) {
+      journal = std::make_unique<InMemoryJournal>(
+          InMemoryJournal::Retention::kNothing);
+    } else {
+      PACELINE_ASSIGN_OR_RETURN(
+          auto opened,
+          DurableJournal::Open({.path = options.journal,
+                                .durability = options.durability,
+                                .keep = options.keep,
+                                .on_change = [this] { poller.Wake(); }}));
+      durable = opened.get();
+      journal = std::move(opened);
+    }
+    coordinator.emplace(MachineOptions(options), journal.get(), this);
+    PACELINE_RETURN_IF_ERROR(coordinator->Recover(clock.Now()));
+    PACELINE_RETURN_IF_ERROR(journal->Sync());
+    PACELINE_CHECK(coordinator->ready());
+    return absl::OkStatus();
   }
 
   absl::Status Send(absl::string_view peer, const Message& message) override {
@@ -114,28 +136,53 @@ struct Server::Impl : public CoordinatorOutbox {
         absl::StatusOr<Message> message = Decode(received->bytes);
         const Instant now = clock.Now();
         if (message.ok()) {
-          coordinator.OnMessage(now, received->peer, *std::move(message));
+          coordinator->OnMessage(now, received->peer, *std::move(message));
         } else {
-          coordinator.OnMalformed(now, received->peer, message.status());
+          coordinator->OnMalformed(now, received->peer, message.status());
         }
       }
       const Instant now = clock.Now();
-      if (journal.committed() != committed) {
-        committed = journal.committed();
-        coordinator.OnCommitted(now);
+      if (journal->committed() != committed) {
+        committed = journal->committed();
+        coordinator->OnCommitted(now);
       }
-      coordinator.OnTick(now);
+      coordinator->OnTick(now);
+      if (!LookAtJournal(now)) {
+        return;
+      }
       CountDescriptors(now);
       SayMalformed(now);
       if (taken < kMessagesPerTurn) {
-        Instant deadline = coordinator.next_deadline();
+        Instant deadline = coordinator->next_deadline();
         if (descriptors.has_value()) {
           deadline = std::min(deadline, next_count);
+        }
+        if (failing_since.has_value()) {
+          deadline =
+              std::min(deadline, *failing_since + options.journal_patience);
         }
         poller.Wait(clock, deadline);
       }
     }
-    SayFarewell();
+    if (durable == nullptr) {
+      SayFarewell();
+    }
+  }
+
+  // False when it has failed for too long.
+  bool LookAtJournal(Instant now) {
+    if (!journal->failing()) {
+      failing_since.reset();
+      return true;
+    }
+    failing_since = failing_since.value_or(now);
+    const absl::Status state = durable->state();
+    if (state.ok() || (now - *failing_since < options.journal_patience &&
+                       !absl::IsDataLoss(state))) {
+      return true;
+    }
+    options.on_failure(state);
+    return false;
   }
 
   // The connections stay open until their other ends have heard why: a DEALER
@@ -143,7 +190,7 @@ struct Server::Impl : public CoordinatorOutbox {
   // (measured: one of a hundred farewells on a busy machine).
   void SayFarewell() {
     const Instant until = clock.Now() + kFarewell;
-    while (coordinator.Shutdown()) {
+    while (coordinator->Shutdown()) {
       const Instant now = clock.Now();
       if (now >= until) {
         break;
@@ -194,8 +241,10 @@ struct Server::Impl : public CoordinatorOutbox {
   const SystemClock clock;
   std::unique_ptr<RouterSocket> socket;
   NetPoller poller;
-  InMemoryJournal journal;
-  Coordinator coordinator;
+  std::unique_ptr<Journal> journal;
+  DurableJournal* durable = nullptr;  // `journal`, if it is one
+  std::optional<Instant> failing_since;
+  std::optional<Coordinator> coordinator;
   std::optional<DescriptorGuard> descriptors;
   Instant next_count{};
   Seldom wrong_shape{std::chrono::seconds(1)};
@@ -217,11 +266,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(NetContext& context,
     }
   }
   auto impl = std::make_unique<Impl>(std::move(options));
-  // Nobody can be heard before the epoch is kept: what this life grants must
-  // never be taken for what another one did.
-  PACELINE_RETURN_IF_ERROR(impl->coordinator.Recover(impl->clock.Now()));
-  PACELINE_RETURN_IF_ERROR(impl->journal.Sync());
-  PACELINE_CHECK(impl->coordinator.ready());
+  PACELINE_RETURN_IF_ERROR(impl->Recover());
   PACELINE_ASSIGN_OR_RETURN(
       impl->socket, RouterSocket::Bind(context, impl->options.endpoints));
   impl->poller.Add(impl->socket.get());

@@ -23,6 +23,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kCommands = 120;
 
@@ -128,6 +129,28 @@ TEST_F(FleetTest, ADrainedAgentLosesNoTestAndChangesNoVerdict) {
   ASSERT_TRUE(run.WaitForExit()) << run.err();
   EXPECT_EQ(run.exit_code(), 1) << run.out() << run.err();
   ExpectAllVerdicts();
+}
+
+TEST_F(FleetTest, ACoordinatorThatIsKilledAndStartedAgainGoesOn) {
+  Fleet fleet(
+      {.agents = 3,
+       .workers = 2,
+       .listen = absl::StrCat("ipc://", scratch_.path(), "/door"),
+       .coordinator_arguments = {"--journal", scratch_.path() + "/journal"}});
+  Program run(RunArguments(fleet.endpoint()), Options());
+  for (const int started : {kCommands / 4, kCommands / 2}) {
+    AwaitStarts(started);
+    fleet.RestartCoordinator();
+  }
+  ASSERT_TRUE(run.WaitForExit()) << run.err();
+  EXPECT_EQ(run.exit_code(), 1) << run.out() << run.err();
+  ExpectAllVerdicts();
+  // What ran was adopted: each command began once.
+  EXPECT_THAT(ReadFile(JsonPath()), Not(HasSubstr("rerun")));
+  AwaitStarts(kCommands);
+  pollfd more{started_.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&more, 1, 0), 0);
+  EXPECT_EQ(starts_, kCommands);
 }
 
 TEST_F(FleetTest, AnAgentThatJoinsLateTakesItsPart) {

@@ -80,6 +80,7 @@ class SimulatedJournal final : public Journal {
 
   std::uint64_t Append(const Record& record) override;
   std::uint64_t committed() const override { return committed_; }
+  bool failing() const override { return false; }
   absl::Status Sync() override;
   absl::Status Load(absl::FunctionRef<void(const Record&)> visit) override;
 

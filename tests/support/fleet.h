@@ -18,13 +18,22 @@ class CoordinatorProgram {
  public:
   // Fails the test when the coordinator does not come up. `arguments` follow
   // `--listen`.
-  explicit CoordinatorProgram(std::vector<std::string> arguments = {});
+  explicit CoordinatorProgram(std::vector<std::string> arguments = {},
+                              std::string listen = "tcp://127.0.0.1:*");
+
+  // Kills it, and starts another one like it at the same endpoint. Not over
+  // TCP: while nobody listens at a port that the system chose, it may choose it
+  // for another connection, even that of whoever dials it.
+  void KillAndStartAgain();
 
   // "tcp://127.0.0.1:PORT"
   const std::string& endpoint() const { return endpoint_; }
   Program& program() { return *program_; }
 
  private:
+  void Start();
+
+  std::vector<std::string> argv_;
   std::unique_ptr<Program> program_;
   std::string endpoint_;
 };
@@ -35,6 +44,7 @@ class Fleet {
   struct Options {
     std::size_t agents = 3;
     int workers = 2;
+    std::string listen = "tcp://127.0.0.1:*";
     std::vector<std::string> coordinator_arguments = {};
     std::vector<std::string> agent_arguments = {};
     ProgramOptions agent_options = {};
@@ -44,6 +54,7 @@ class Fleet {
 
   const std::string& endpoint() const { return coordinator_.endpoint(); }
   Program& coordinator() { return coordinator_.program(); }
+  void RestartCoordinator() { coordinator_.KillAndStartAgain(); }
   Program& agent(std::size_t i) { return *agents_[i]; }
 
  private:

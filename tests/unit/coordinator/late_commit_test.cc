@@ -73,6 +73,17 @@ TEST_F(LateCommitTest, WhatWasNotCommittedIsCountedOnceWhenItComesAgain) {
   EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
 }
 
+TEST_F(LateCommitTest, NothingIsHandedOutWhileNothingCanBeKept) {
+  Join("a", "alpha", 1, 1);
+  journal_.full = true;
+  Submit({Test("one")});
+  Advance(std::chrono::seconds(1), {"a"});
+  EXPECT_THAT(journal_.All<LeaseGranted>(), IsEmpty());
+  journal_.full = false;
+  Advance(std::chrono::seconds(1), {"a"});
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+}
+
 TEST_F(LateCommitTest, AGrantWaitsForItsCommit) {
   Join("a", "alpha", 1, 1);
   journal_.late = true;

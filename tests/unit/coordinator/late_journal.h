@@ -21,6 +21,8 @@ class LateJournal final : public Journal {
  public:
   // Whether commits wait for Commit.
   bool late = false;
+  // Whether it says that nothing can be kept.
+  bool full = false;
   std::vector<std::string> kept;
 
   std::uint64_t Append(const Record& record) override {
@@ -32,6 +34,7 @@ class LateJournal final : public Journal {
     return appended_;
   }
   std::uint64_t committed() const override { return committed_; }
+  bool failing() const override { return full; }
   absl::Status Sync() override {
     Commit();
     return absl::OkStatus();

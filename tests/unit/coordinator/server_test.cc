@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,9 +14,14 @@
 #include <utility>
 
 #include "common/wire/codec.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/program.h"
+#include "tests/support/status_matchers.h"
 
 namespace paceline {
 namespace {
+
+using testing::HasSubstr;
 
 class ServerTest : public testing::Test {
  protected:
@@ -86,6 +92,56 @@ TEST_F(ServerTest, WhatIsNoMessageIsAnsweredWithASentence) {
   const std::optional<Refused> refused = Hear<Refused>();
   ASSERT_TRUE(refused.has_value());
   EXPECT_EQ(refused->code, RefusalCode::kMalformed);
+}
+
+// ---- with a journal
+
+class JournalledServerTest : public testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<Server>> Start() {
+    ServerOptions options;
+    options.endpoints = {"tcp://127.0.0.1:*"};
+    options.journal = scratch_.path() + "/journal";
+    options.journal_patience = std::chrono::milliseconds(300);
+    options.on_failure = [this](const absl::Status& why) {
+      failure_.set_value(why);
+    };
+    return Server::Start(context_, std::move(options));
+  }
+
+  const ScratchDir scratch_;
+  NetContext context_;
+  std::promise<absl::Status> failure_;
+};
+
+TEST_F(JournalledServerTest, OneJournalIsOfOneCoordinator) {
+  const auto first = Start();
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT(Start(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                HasSubstr("another coordinator")));
+}
+
+TEST_F(JournalledServerTest, ItEndsWhenItsJournalCannotBeWrittenForLong) {
+  const auto server = Start();
+  ASSERT_THAT(server, IsOk());
+  auto socket = DealerSocket::Connect(context_, (*server)->endpoints()[0]);
+  ASSERT_THAT(socket, IsOk());
+  NetPoller poller;
+  poller.Add(socket->get());
+  const SystemClock clock;
+  const FileSizeLimit limit(0);
+  // A run to be kept.
+  const Instant until = clock.Now() + std::chrono::seconds(30);
+  SubmitOpen open;
+  open.run = RandomId<RunId>();
+  while (!(*socket)->Send(Encode(open)).ok() && clock.Now() < until) {
+    poller.Wait(clock, clock.Now() + std::chrono::milliseconds(20));
+  }
+  std::future<absl::Status> failure = failure_.get_future();
+  ASSERT_EQ(failure.wait_for(std::chrono::seconds(30)),
+            std::future_status::ready);
+  EXPECT_THAT(failure.get(), StatusIs(absl::StatusCode::kUnavailable,
+                                      HasSubstr(scratch_.path())));
 }
 
 }  // namespace
