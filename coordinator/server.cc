@@ -208,19 +208,34 @@ struct Server::Impl : public CoordinatorOutbox {
     if (!open.has_value()) {
       open = CountFdsByPoll();
     }
-    if (descriptors->Look(open)) {
-      if (descriptors->listening()) {
-        Log(LogLevel::kInfo, "taking connections again");
-        socket->ListenAgain();
-      } else {
+    descriptors->Look(open);
+    if (descriptors->listening() == listening) {
+      return;
+    }
+    const absl::Status status = descriptors->listening()
+                                    ? socket->ListenAgain()
+                                    : socket->StopListening();
+    if (!status.ok()) {
+      // Tried again at the next count.
+      if (door_stuck.Say(now).has_value()) {
         Log(LogLevel::kWarning,
-            absl::StrCat("no further connections are taken: ",
-                         open.has_value() ? absl::StrCat(*open) : "all",
-                         " descriptors are open, and ", descriptors->most(),
-                         " is the most for them; raise the limit (ulimit -n, "
-                         "LimitNOFILE=)"));
-        socket->StopListening();
+            absl::StrCat(open.has_value() ? absl::StrCat(*open) : "all",
+                         " descriptors are open, and whether connections are "
+                         "taken cannot be changed: ",
+                         std::string(status.message())));
       }
+      return;
+    }
+    listening = descriptors->listening();
+    if (listening) {
+      Log(LogLevel::kInfo, "taking connections again");
+    } else {
+      Log(LogLevel::kWarning,
+          absl::StrCat("no further connections are taken: ",
+                       open.has_value() ? absl::StrCat(*open) : "all",
+                       " descriptors are open, and ", descriptors->most(),
+                       " is the most for them; raise the limit (ulimit -n, "
+                       "LimitNOFILE=)"));
     }
   }
 
@@ -246,7 +261,9 @@ struct Server::Impl : public CoordinatorOutbox {
   std::optional<Instant> failing_since;
   std::optional<Coordinator> coordinator;
   std::optional<DescriptorGuard> descriptors;
+  bool listening = true;  // what the socket was last told
   Instant next_count{};
+  Seldom door_stuck{std::chrono::minutes(1)};
   Seldom wrong_shape{std::chrono::seconds(1)};
   std::uint64_t malformed = 0;
   std::atomic<bool> stopping{false};

@@ -12,9 +12,10 @@
 #include <zmq.hpp>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/check.h"
+#include "common/base/fd.h"
 #include "common/net/endpoint.h"
 #include "common/net/listener_gate.h"
 #include "common/wire/messages.h"
@@ -83,11 +84,17 @@ absl::Status EndpointError(absl::string_view action, absl::string_view endpoint,
     return absl::Status(
         code, absl::StrCat("cannot ", action, " ", endpoint, ": ", why));
   };
+  const bool is_path = absl::StartsWith(endpoint, "ipc://");
   switch (error) {
     case EADDRINUSE:
+      return failed(
+          absl::StatusCode::kUnavailable,
+          absl::StrCat("the address is in use; stop the program that holds "
+                       "it, or choose another ",
+                       is_path ? "path" : "port"));
+    case ENOTSOCK:
       return failed(absl::StatusCode::kUnavailable,
-                    "the address is in use; stop the program that holds it, "
-                    "or choose another port");
+                    "there is a file that is no socket; choose another path");
     case EADDRNOTAVAIL:
     case ENODEV:
       return failed(absl::StatusCode::kUnavailable,
@@ -96,7 +103,10 @@ absl::Status EndpointError(absl::string_view action, absl::string_view endpoint,
     case EACCES:
     case EPERM:
       return failed(absl::StatusCode::kUnavailable,
-                    "permission denied; ports below 1024 need privileges");
+                    is_path ? "permission denied; its folder must be yours to "
+                              "write, and what is there yours to open"
+                            : "permission denied; ports below 1024 need "
+                              "privileges");
     case EMFILE:
     case ENFILE:
       return failed(absl::StatusCode::kResourceExhausted,
@@ -169,6 +179,50 @@ NetContext::NetContext() : impl_(std::make_unique<Impl>()) {
 
 NetContext::~NetContext() = default;
 
+namespace {
+
+// The end at which `events` of `socket` are told. Throws zmq::error_t.
+zmq::socket_t MakeMonitor(NetContext::Impl& context, zmq::socket_t& socket,
+                          int events) {
+  const std::string name =
+      absl::StrCat("inproc://paceline-monitor-", context.next_monitor++);
+  if (zmq_socket_monitor(socket.handle(), name.c_str(), events) != 0) {
+    throw zmq::error_t();
+  }
+  zmq::socket_t monitor(context.context, zmq::socket_type::pair);
+  monitor.set(zmq::sockopt::linger, 0);
+  monitor.connect(name);
+  return monitor;
+}
+
+// The other end of `socket`'s monitor would outlive its reader otherwise.
+void EndMonitor(zmq::socket_t& socket) {
+  zmq_socket_monitor(socket.handle(), nullptr, 0);
+}
+
+struct SocketEvent {
+  std::uint16_t number = 0;
+  std::uint32_t value = 0;
+};
+
+// What `monitor` tells next, if there is anything.
+std::optional<SocketEvent> NextEvent(zmq::socket_t& monitor) {
+  zmq::message_t message;
+  if (!monitor.recv(message, zmq::recv_flags::dontwait).has_value()) {
+    return std::nullopt;
+  }
+  DropRest(monitor, message.more());
+  SocketEvent event;
+  if (message.size() >= sizeof event.number + sizeof event.value) {
+    std::memcpy(&event.number, message.data(), sizeof event.number);
+    std::memcpy(&event.value, message.data<char>() + sizeof event.number,
+                sizeof event.value);
+  }
+  return event;
+}
+
+}  // namespace
+
 // ---- RouterSocket ----------------------------------------------------------
 
 struct RouterSocket::Impl {
@@ -176,18 +230,25 @@ struct RouterSocket::Impl {
   void* channel = nullptr;  // what ThreadSanitizer knows the context by
   std::vector<std::string> endpoints;
   std::uint64_t malformed = 0;
+  ListenerGate gate;
 
-  void SetAccepting(bool accepting) const {
-    for (const std::string& endpoint : endpoints) {
-      // As libzmq writes them, the port is what follows the last colon.
-      std::uint32_t port = 0;
-      if (absl::StartsWith(endpoint, "tcp://") &&
-          absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)) {
-        paceline::SetAccepting(static_cast<std::uint16_t>(port), accepting);
-      }
+  // Binds one endpoint. Returns 0 or the errno of what is in the way; throws
+  // zmq::error_t for the rest.
+  int Bind(const std::string& endpoint, zmq::socket_t& monitor);
+};
+
+int RouterSocket::Impl::Bind(const std::string& endpoint,
+                             zmq::socket_t& monitor) {
+  SetCommonOptions(socket, endpoint);
+  socket.bind(endpoint);
+  endpoints.push_back(socket.get(zmq::sockopt::last_endpoint));
+  while (const std::optional<SocketEvent> event = NextEvent(monitor)) {
+    if (event->number == ZMQ_EVENT_LISTENING) {
+      gate.Add(static_cast<int>(event->value));
     }
   }
-};
+  return 0;
+}
 
 RouterSocket::RouterSocket() : impl_(std::make_unique<Impl>()) {}
 RouterSocket::~RouterSocket() = default;
@@ -210,12 +271,16 @@ absl::StatusOr<std::unique_ptr<RouterSocket>> RouterSocket::Bind(
     // Without it a message to a peer that is gone vanishes in silence.
     impl.socket.set(zmq::sockopt::router_mandatory, true);
     impl.socket.set(zmq::sockopt::backlog, 512);
+    // Tells the listeners' descriptors.
+    zmq::socket_t monitor =
+        MakeMonitor(context.impl(), impl.socket, ZMQ_EVENT_LISTENING);
     for (const std::string& wanted : endpoints) {
       endpoint = wanted;
-      SetCommonOptions(impl.socket, wanted);
-      impl.socket.bind(wanted);
-      impl.endpoints.push_back(impl.socket.get(zmq::sockopt::last_endpoint));
+      if (const int error = impl.Bind(wanted, monitor); error != 0) {
+        return EndpointError("listen on", endpoint, error);
+      }
     }
+    EndMonitor(impl.socket);
   } catch (const zmq::error_t& error) {
     return EndpointError("listen on", endpoint, error.num());
   }
@@ -285,9 +350,9 @@ std::optional<Received> RouterSocket::Receive() {
 
 std::uint64_t RouterSocket::malformed() const { return impl_->malformed; }
 
-void RouterSocket::StopListening() { impl_->SetAccepting(false); }
+absl::Status RouterSocket::StopListening() { return impl_->gate.Shut(); }
 
-void RouterSocket::ListenAgain() { impl_->SetAccepting(true); }
+absl::Status RouterSocket::ListenAgain() { return impl_->gate.Open(); }
 
 // ---- DealerSocket ----------------------------------------------------------
 
@@ -310,17 +375,8 @@ void DealerSocket::Impl::FollowConnection() {
   if (inproc) {
     return;
   }
-  for (;;) {
-    zmq::message_t event;
-    if (!monitor.recv(event, zmq::recv_flags::dontwait).has_value()) {
-      return;
-    }
-    DropRest(monitor, event.more());
-    std::uint16_t number = 0;
-    if (event.size() >= sizeof number) {
-      std::memcpy(&number, event.data(), sizeof number);
-    }
-    connected = number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+  while (const std::optional<SocketEvent> event = NextEvent(monitor)) {
+    connected = event->number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
   }
 }
 
@@ -328,8 +384,7 @@ DealerSocket::DealerSocket() : impl_(std::make_unique<Impl>()) {}
 
 DealerSocket::~DealerSocket() {
   if (impl_->socket.handle() != nullptr && !impl_->inproc) {
-    // The monitor's other end would outlive its reader otherwise.
-    zmq_socket_monitor(impl_->socket.handle(), nullptr, 0);
+    EndMonitor(impl_->socket);
   }
 }
 
@@ -352,17 +407,9 @@ absl::StatusOr<std::unique_ptr<DealerSocket>> DealerSocket::Connect(
     impl.socket.set(zmq::sockopt::reconnect_ivl_max, 5'000);
     impl.socket.set(zmq::sockopt::connect_timeout, 5'000);
     if (!impl.inproc) {
-      const std::string name = absl::StrCat("inproc://paceline-monitor-",
-                                            context.impl().next_monitor++);
-      if (zmq_socket_monitor(
-              impl.socket.handle(), name.c_str(),
-              ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
-        return EndpointError("connect to", endpoint, zmq_errno());
-      }
       impl.monitor =
-          zmq::socket_t(context.impl().context, zmq::socket_type::pair);
-      impl.monitor.set(zmq::sockopt::linger, 0);
-      impl.monitor.connect(name);
+          MakeMonitor(context.impl(), impl.socket,
+                      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
     }
     impl.socket.connect(endpoint);
   } catch (const zmq::error_t& error) {

@@ -7,7 +7,7 @@
 #ifndef PACELINE_COMMON_NET_SOCKETS_H_
 #define PACELINE_COMMON_NET_SOCKETS_H_
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +17,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
-#include "common/base/fd.h"
 
 namespace paceline {
 
@@ -47,8 +46,9 @@ struct Received {
 // The coordinator's end.
 class RouterSocket {
  public:
-  // Returns kUnavailable when the address is in use or cannot be bound, in a
-  // sentence that names it.
+  // Returns kUnavailable when the address is in use or cannot be bound,
+  // kResourceExhausted when no descriptors are left, in a sentence that names
+  // it. The file of an ipc:// endpoint goes with the socket.
   static absl::StatusOr<std::unique_ptr<RouterSocket>> Bind(
       NetContext& context, const std::vector<std::string>& endpoints);
   ~RouterSocket();
@@ -67,9 +67,11 @@ class RouterSocket {
   std::uint64_t malformed() const;
 
   // Takes no new connections over TCP until ListenAgain; those that are there
-  // stay, and who wants in meanwhile waits.
-  void StopListening();
-  void ListenAgain();
+  // stay, and who wants in meanwhile waits. Needs no descriptor. On an error,
+  // such as kUnimplemented where it does not listen on TCP, it can be tried
+  // again.
+  absl::Status StopListening();
+  absl::Status ListenAgain();
 
   struct Impl;
   Impl& impl() { return *impl_; }
