@@ -17,6 +17,7 @@
 #include "common/base/check.h"
 #include "common/base/fd.h"
 #include "common/net/endpoint.h"
+#include "common/net/ipc_path.h"
 #include "common/net/listener_gate.h"
 #include "common/wire/messages.h"
 
@@ -231,6 +232,7 @@ struct RouterSocket::Impl {
   std::vector<std::string> endpoints;
   std::uint64_t malformed = 0;
   ListenerGate gate;
+  std::vector<IpcFile> files;
 
   // Binds one endpoint. Returns 0 or the errno of what is in the way; throws
   // zmq::error_t for the rest.
@@ -239,9 +241,19 @@ struct RouterSocket::Impl {
 
 int RouterSocket::Impl::Bind(const std::string& endpoint,
                              zmq::socket_t& monitor) {
+  absl::string_view path = endpoint;
+  const bool is_path = absl::ConsumePrefix(&path, "ipc://");
+  if (is_path) {
+    if (const int error = LookAtIpcPath(std::string(path)); error != 0) {
+      return error;
+    }
+  }
   SetCommonOptions(socket, endpoint);
   socket.bind(endpoint);
   endpoints.push_back(socket.get(zmq::sockopt::last_endpoint));
+  if (is_path) {
+    files.emplace_back(std::string(path));
+  }
   while (const std::optional<SocketEvent> event = NextEvent(monitor)) {
     if (event->number == ZMQ_EVENT_LISTENING) {
       gate.Add(static_cast<int>(event->value));

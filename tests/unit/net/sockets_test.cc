@@ -244,6 +244,89 @@ TEST_F(SocketsTest, OneSocketListensOnSeveralEndpoints) {
   }
 }
 
+// libzmq unlinks whatever is at the path before it binds.
+class IpcPathTest : public SocketsTest {
+ protected:
+  absl::Status TryBind() {
+    return RouterSocket::Bind(context_, {endpoint_}).status();
+  }
+
+  ScratchDir scratch_;
+  const std::string path_ = scratch_.path() + "/socket";
+  const std::string endpoint_ = "ipc://" + path_;
+};
+
+// A second coordinator took a living one's address over without a word.
+TEST_F(IpcPathTest, APathThatSomebodyListensOnIsInUse) {
+  const auto router = Bind(endpoint_);
+  EXPECT_THAT(TryBind(), StatusIs(absl::StatusCode::kUnavailable,
+                                  HasSubstr("choose another path")));
+  auto dealer = DealerSocket::Connect(context_, endpoint_);
+  ASSERT_THAT(dealer, IsOk());
+  ASSERT_TRUE(SendSoon(**dealer, "still there"));
+  EXPECT_TRUE(Await(*router).has_value());
+}
+
+TEST_F(IpcPathTest, AFileIsLeftAlone) {
+  std::ofstream(path_) << "precious";
+  EXPECT_THAT(TryBind(), StatusIs(absl::StatusCode::kUnavailable,
+                                  HasSubstr("a file that is no socket")));
+  std::string text;
+  std::ifstream(path_) >> text;
+  EXPECT_EQ(text, "precious");
+}
+
+TEST_F(IpcPathTest, ASocketThatNobodyListensOnIsReplaced) {
+  {
+    const Fd stale(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(bind(stale.get(), reinterpret_cast<sockaddr*>(&address),
+                   sizeof address),
+              0);
+  }
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  EXPECT_THAT(TryBind(), IsOk());
+}
+
+TEST_F(IpcPathTest, TheFileGoesWithTheSocket) {
+  auto router = Bind(endpoint_);
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  router.reset();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(IpcPathTest, WhatAnotherHasPutThereStays) {
+  auto router = Bind(endpoint_);
+  std::filesystem::remove(path_);
+  std::ofstream(path_) << "another's";
+  router.reset();
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(IpcPathTest, AnAbstractNameHasNoFile) {
+  const std::string name = absl::StrCat("ipc://@", path_);
+  const auto router = Bind(name);
+  EXPECT_THAT(RouterSocket::Bind(context_, {name}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("in use")));
+}
+
+// It was answered with advice about ports.
+TEST_F(IpcPathTest, AFolderThatMayNotBeWrittenIsNamedAsSuch) {
+  if (geteuid() == 0) {
+    GTEST_SKIP() << "root may write everywhere";
+  }
+  std::filesystem::permissions(
+      scratch_.path(),
+      std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  const absl::Status status = TryBind();
+  std::filesystem::permissions(scratch_.path(),
+                               std::filesystem::perms::owner_all);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("its folder")));
+}
+
 TEST_F(SocketsTest, AWakeFromAnotherThreadEndsAWait) {
   NetPoller poller;
   std::thread waker([&poller] { poller.Wake(); });
