@@ -29,6 +29,7 @@ std::vector<KnownSetting> AllKnown() {
 absl::StatusOr<OptionSet::Parsed> ReadSettings(const Invocation& invocation,
                                                OptionSet options) {
   std::optional<std::string> path;
+  absl::string_view named_by = "PACELINE_CONFIG";
   for (absl::string_view variable : invocation.environment) {
     if (absl::ConsumePrefix(&variable, "PACELINE_CONFIG=")) {
       path = std::string(variable);
@@ -48,10 +49,14 @@ absl::StatusOr<OptionSet::Parsed> ReadSettings(const Invocation& invocation,
   for (const auto& [key, values] : parsed.given) {
     if (key == "config") {
       path = values.back();
+      named_by = "--config";
     }
   }
   if (!path.has_value()) {
     path = FindConfigFile(".");
+  } else if (path->empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(named_by, " is empty: name a file, or leave it out"));
   }
   const std::vector<KnownSetting> known = AllKnown();
   Config config;

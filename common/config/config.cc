@@ -1,13 +1,17 @@
 #include "common/config/config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
-#include <sstream>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -16,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/base/fd.h"
 #include "common/base/status_macros.h"
 #include "common/config/nearest.h"
 
@@ -59,6 +64,15 @@ const KnownSetting* FindKnown(const std::string& section,
   return found == known.end() ? nullptr : &*found;
 }
 
+// Every digit and no exponent, as our parsers of quantities take numbers.
+std::string NumberText(double number) {
+  std::array<char, 400> digits;
+  const auto written =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number,
+                    std::chars_format::fixed);
+  return {digits.data(), written.ptr};
+}
+
 // The text of a string, number or boolean; nothing for anything else.
 std::optional<std::string> ScalarText(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) {
@@ -68,7 +82,7 @@ std::optional<std::string> ScalarText(const toml::node& node) {
     return absl::StrCat(*number);
   }
   if (const auto number = node.value_exact<double>()) {
-    return absl::StrCat(*number);
+    return NumberText(*number);
   }
   if (const auto flag = node.value_exact<bool>()) {
     return *flag ? "true" : "false";
@@ -167,16 +181,32 @@ absl::StatusOr<Config> Config::Parse(absl::string_view text,
 
 absl::StatusOr<Config> Config::Load(const std::string& path,
                                     const std::vector<KnownSetting>& known) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    // An empty file sets failbit on `text` though it was read.
-    if (!file.is_open() || file.bad()) {
-      return absl::NotFoundError(
-          absl::StrCat("the configuration file ", path, " cannot be read"));
-    }
+  const auto failed = [&path](int error) {
+    return absl::Status(
+        error == ENOENT ? absl::StatusCode::kNotFound
+                        : absl::StatusCode::kInvalidArgument,
+        absl::StrCat("the configuration file ", path,
+                     " cannot be read: ", std::strerror(error)));
+  };
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    return failed(errno);
   }
-  return Parse(text.str(), path, known);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t got = read(file.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return failed(errno);
+    }
+    if (got == 0) {
+      return Parse(text, path, known);
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
 }
 
 namespace {

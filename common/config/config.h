@@ -49,14 +49,17 @@ class Config {
                                       const std::string& file_name,
                                       const std::vector<KnownSetting>& known);
 
-  // Parses the file at `path`; kNotFound if it cannot be read.
+  // Parses the file at `path`. Returns kNotFound if there is none,
+  // kInvalidArgument if it cannot be read, with the reason.
   static absl::StatusOr<Config> Load(const std::string& path,
                                      const std::vector<KnownSetting>& known);
 
   // Adds the settings among `env` ("NAME=value" each), which override the
   // file's: run.max-rss is PACELINE_RUN_MAX_RSS. A list's items are separated
-  // by commas. Returns kInvalidArgument for a variable that begins like a
-  // section's (PACELINE_RUN_) and is none of its settings.
+  // by commas. Returns kInvalidArgument, naming the nearest, for a variable
+  // that begins like a section's (PACELINE_RUN_) and is none of its settings,
+  // and for one that is a setting's but for a letter or for the section
+  // (PACELINE_WORKERS). Others that begin with PACELINE_ are somebody's own.
   absl::Status AddEnvironment(const std::vector<std::string>& env,
                               const std::vector<KnownSetting>& known);
 

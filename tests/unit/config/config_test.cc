@@ -2,11 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
+#include <optional>
+#include <string>
 
+#include "tests/support/program.h"
 #include "tests/support/status_matchers.h"
 
 namespace paceline {
@@ -128,18 +129,64 @@ TEST(ConfigTest, AnUnknownVariableNamesTheNearest) {
               StatusIs(kInvalid, HasSubstr("nearest is PACELINE_RUN_MAX_RSS")));
 }
 
-TEST(FindConfigFileTest, LooksUpwards) {
-  char name[] = "/tmp/paceline_config_XXXXXX";
-  ASSERT_NE(mkdtemp(name), nullptr);
-  const std::filesystem::path root(name);
-  std::filesystem::create_directories(root / "a" / "b");
-  std::ofstream(root / "paceline.toml") << "[run]\n";
-  EXPECT_EQ(FindConfigFile((root / "a" / "b").string()),
-            (root / "paceline.toml").string());
-  EXPECT_THAT(Config::Load((root / "paceline.toml").string(), Known()), IsOk());
-  EXPECT_THAT(Config::Load((root / "none.toml").string(), Known()),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("none.toml")));
-  std::filesystem::remove_all(root);
+// Six digits and an exponent, "2.14748e+09", were not understood.
+TEST(ConfigTest, AFractionKeepsAllItsDigits) {
+  const auto config = Config::Parse(
+      "[run]\nmax-rss = 2147483648.5\nworkers = 1e3\n", "p.toml", Known());
+  ASSERT_THAT(config, IsOk());
+  EXPECT_THAT(config->Find("run", "max-rss")->values,
+              ElementsAre("2147483648.5"));
+  EXPECT_THAT(config->Find("run", "workers")->values, ElementsAre("1000"));
+}
+
+TEST(ConfigTest, AFileIsRead) {
+  const ScratchDir scratch;
+  const auto config = Config::Load(
+      scratch.Write("paceline.toml", "[run]\nworkers = 3\n"), Known());
+  ASSERT_THAT(config, IsOk());
+  EXPECT_THAT(config->Find("run", "workers")->values, ElementsAre("3"));
+  EXPECT_THAT(Config::Load(scratch.Write("empty.toml", ""), Known()), IsOk());
+}
+
+TEST(ConfigTest, AFileThatIsNotThereIsNamed) {
+  const ScratchDir scratch;
+  EXPECT_THAT(Config::Load(scratch.path() + "/none.toml", Known()),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr("none.toml"),
+                             HasSubstr("No such file or directory"))));
+}
+
+// It counted as an empty file, and every setting in it as not given.
+TEST(ConfigTest, WhatCannotBeReadIsNoEmptyFile) {
+  const ScratchDir scratch;
+  EXPECT_THAT(Config::Load(scratch.path(), Known()),
+              StatusIs(kInvalid, HasSubstr("Is a directory")));
+  // A read at the address 0 of a process fails.
+  EXPECT_THAT(Config::Load("/proc/self/mem", Known()),
+              StatusIs(kInvalid, HasSubstr("Input/output error")));
+}
+
+TEST(FindConfigFileTest, TheNearestUpwardsIsFound) {
+  const ScratchDir scratch;
+  const std::string inner = scratch.path() + "/a/b";
+  std::filesystem::create_directories(inner);
+  const std::string outer_file = scratch.Write("paceline.toml", "[run]\n");
+  EXPECT_EQ(FindConfigFile(inner), outer_file);
+  const std::string inner_file = scratch.Write("a/paceline.toml", "[run]\n");
+  EXPECT_EQ(FindConfigFile(inner), inner_file);
+  EXPECT_EQ(FindConfigFile(scratch.path()), outer_file);
+}
+
+TEST(FindConfigFileTest, AFolderOfThatNameIsNone) {
+  const ScratchDir scratch;
+  const std::string inner = scratch.path() + "/a";
+  const std::string file = scratch.Write("paceline.toml", "[run]\n");
+  std::filesystem::create_directories(inner + "/paceline.toml");
+  EXPECT_EQ(FindConfigFile(inner), file);
+}
+
+TEST(FindConfigFileTest, WhereThereIsNoneNothingIsFound) {
+  EXPECT_EQ(FindConfigFile("/proc/self"), std::nullopt);
 }
 
 }  // namespace
