@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/net/endpoint.h"
 #include "common/os/subprocess.h"
+#include "common/wire/messages.h"
 #include "worker/ctest/resource_spec.h"
 
 namespace paceline {
@@ -226,7 +227,7 @@ void AddPlace(RunFlags* flags, OptionSet& set) {
            .help = "So many workers here (default: the CPUs)",
            .take = [flags](const std::string& text) -> absl::Status {
              std::uint32_t count = 0;
-             PACELINE_RETURN_IF_ERROR(TakePositive(&count)(text));
+             PACELINE_RETURN_IF_ERROR(TakePositive(&count, kMaxSlots)(text));
              flags->workers = count;
              return absl::OkStatus();
            }});

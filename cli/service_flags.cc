@@ -5,6 +5,7 @@
 #include "common/config/quantity.h"
 #include "common/model/recycle_reason.h"
 #include "common/net/endpoint.h"
+#include "common/wire/messages.h"
 #include "worker/protocol/messages.h"
 
 namespace paceline {
@@ -95,17 +96,23 @@ OptionSet AgentOptionSet(AgentFlags* flags) {
   set.Add({.key = "name",
            .value = "NAME",
            .help = "Unique among the agents (default: the host's name)",
-           .take = TakeText(&flags->name)});
+           .take = [flags](const std::string& text) {
+             flags->name = text;
+             return CheckLabel(text);
+           }});
   set.Add({.key = "workers",
            .also = {"-j"},
            .value = "N",
            .help = "So many workers (default: the CPUs)",
-           .take = TakePositive(&flags->workers)});
+           .take = TakePositive(&flags->workers, kMaxSlots)});
   set.Add({.key = "label",
            .kind = SettingKind::kList,
            .value = "TEXT",
            .help = "What this host is, for people; repeat for more",
-           .take = TakeList(&flags->labels)});
+           .take = [flags](const std::string& text) {
+             flags->labels.push_back(text);
+             return CheckLabel(text);
+           }});
   AddLimits(&flags->limits, set);
   set.Add(
       {.key = "output-limit",

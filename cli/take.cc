@@ -6,12 +6,15 @@
 #include <cmath>
 #include <fstream>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "common/config/quantity.h"
 #include "common/net/endpoint.h"
+#include "common/wire/messages.h"
+#include "common/wire/text.h"
 
 namespace paceline {
 namespace {
@@ -69,15 +72,35 @@ Take TakeCount(std::uint32_t* into) {
   return TakeParsed(into, [](const std::string& t) { return ParseCount(t); });
 }
 
-Take TakePositive(std::uint32_t* into) {
-  return TakeParsed(into,
-                    [](const std::string& t) -> absl::StatusOr<std::uint32_t> {
-                      absl::StatusOr<std::uint32_t> count = ParseCount(t);
-                      if (count.ok() && *count == 0) {
-                        return absl::InvalidArgumentError("say 1 or more");
-                      }
-                      return count;
-                    });
+Take TakePositive(std::uint32_t* into, std::uint32_t most) {
+  return TakeParsed(
+      into, [most](const std::string& t) -> absl::StatusOr<std::uint32_t> {
+        absl::StatusOr<std::uint32_t> count = ParseCount(t);
+        if (count.ok() && *count == 0) {
+          return absl::InvalidArgumentError("say 1 or more");
+        }
+        if (count.ok() && *count > most) {
+          return absl::InvalidArgumentError(
+              absl::StrCat(*count, " is too many: say ", most, " at most"));
+        }
+        return count;
+      });
+}
+
+absl::Status CheckLabel(const std::string& text) {
+  if (text.empty()) {
+    return absl::InvalidArgumentError("it is empty");
+  }
+  if (text.size() > kMaxLabelBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        text.size(), " bytes are too many: say ", kMaxLabelBytes, " at most"));
+  }
+  if (!IsPrintable(text)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", absl::CHexEscape(text),
+                     "\" is not UTF-8 without control characters"));
+  }
+  return absl::OkStatus();
 }
 
 Take TakeDuration(Duration* into) {

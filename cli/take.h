@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,8 +37,13 @@ Take TakeText(std::string* into);
 Take TakeList(std::vector<std::string>* into);
 Take TakeSwitch(bool* into);
 Take TakeCount(std::uint32_t* into);
-// At least one.
-Take TakePositive(std::uint32_t* into);
+// At least one, at most `most`.
+Take TakePositive(
+    std::uint32_t* into,
+    std::uint32_t most = std::numeric_limits<std::uint32_t>::max());
+// What people read of an agent: kMaxLabelBytes of UTF-8 without control
+// characters, as the fleet protocol has it.
+absl::Status CheckLabel(const std::string& text);
 Take TakeDuration(Duration* into);
 // An endpoint to dial, or to listen at.
 Take TakeEndpoint(std::string* into, bool listening);
