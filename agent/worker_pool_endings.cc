@@ -286,20 +286,20 @@ void WorkerPool::Charge(Instant now, const Worker& worker,
     return;
   }
   if (unit.progress.running().has_value()) {
-    if (worker.began_late) {
-      RunAgain(worker, unit);
-    } else {
+    if (!worker.began_late) {
       ChargeRunning(now, worker, death, unit);
+      return;
     }
-    return;
+    RunAgain(worker, unit);
   }
-  if (worker.reported.has_value() || worker.unit_done) {
+  if (worker.reported.has_value() || worker.cause == Cause::kTimedOut) {
     return;  // we ended it, and what for is told
   }
   // A SIGTERM that was nobody's of ours, and reached a test and its worker.
   constexpr int kExitTerminated = 128 + SIGTERM;
-  if (worker.told_of_violence && death.status.has_value() &&
-      death.status->exited() && death.status->exit_code() == kExitTerminated) {
+  if (worker.cause == Cause::kNone && worker.told_of_violence &&
+      death.status.has_value() && death.status->exited() &&
+      death.status->exit_code() == kExitTerminated) {
     return;  // with its test's result all is told
   }
   const std::string how = worker.cause == Cause::kMisbehaved

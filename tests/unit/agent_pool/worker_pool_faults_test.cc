@@ -122,6 +122,68 @@ TEST_F(PoolFaultsTest, WhatFailsInAWorkerThatIsBeingEndedIsRunAgain) {
   ExpectOutcomes({Outcome::kTimedOut, Outcome::kPassed, Outcome::kPassed});
 }
 
+// ---- workers that break the protocol ----------------------------------------
+
+// Its unit_finished was taken for the reason of its end, and the next worker
+// did the same, for ever.
+TEST_F(PoolFaultsTest, WorkersThatBreakTheProtocolBeforeATestAreGivenUp) {
+  Finished(worker(1), 0);
+  Exited(worker(1), SIGKILL);
+  for (std::uint32_t number = 2; number <= 4; ++number) {
+    ASSERT_THAT(effects_.spawned, SizeIs(number));
+    Hello(worker(number));
+    Finished(worker(number), 0);  // which it has not started
+    UnitFinished(worker(number));
+    Exited(worker(number), SIGTERM);
+  }
+  EXPECT_THAT(effects_.spawned, SizeIs(4));
+  ExpectOutcomes({Outcome::kPassed, Outcome::kError, Outcome::kError});
+  EXPECT_THAT(Attempts()[1].result.message,
+              HasSubstr("broke the worker protocol"));
+  EXPECT_THAT(Ends(), SizeIs(1));
+}
+
+// The test that it began after that was run again without counting.
+TEST_F(PoolFaultsTest, WorkersThatBeginATestOnlyWhenAtFaultAreGivenUp) {
+  Finished(worker(1), 0);
+  Exited(worker(1), SIGKILL);
+  for (std::uint32_t number = 2; number <= 4; ++number) {
+    ASSERT_THAT(effects_.spawned, SizeIs(number));
+    Hello(worker(number));
+    Finished(worker(number), 0);
+    Started(worker(number), 0);
+    Exited(worker(number), SIGTERM);
+  }
+  EXPECT_THAT(effects_.spawned, SizeIs(4));
+  ExpectOutcomes({Outcome::kPassed, Outcome::kError, Outcome::kError});
+}
+
+// Such a run was green.
+TEST_F(PoolFaultsTest, BreakingTheProtocolAfterTheLastTestIsAnError) {
+  Finished(worker(1), 0);
+  Run(worker(1), 1);
+  Run(worker(1), 2);
+  Say(worker(1), WorkerExtra{99, {"extra", {}}});
+  UnitFinished(worker(1));
+  Exited(worker(1), SIGTERM);
+  const auto extras = effects_.Items<ExtraItem>();
+  ASSERT_THAT(extras, SizeIs(1));
+  EXPECT_EQ(extras[0].extra.result.outcome, Outcome::kError);
+  EXPECT_THAT(extras[0].extra.result.message,
+              HasSubstr("broke the worker protocol"));
+  ASSERT_THAT(Ends(), SizeIs(1));
+  EXPECT_EQ(Ends()[0].end.finalize, Outcome::kError);
+}
+
+// A crashed test explains a worker that leaves with 143, unless it is our
+// signal that it answers.
+TEST_F(PoolFaultsTest, AFaultIsToldThoughACrashedTestCameBeforeIt) {
+  Finished(worker(1), 0, Outcome::kCrashed);
+  Say(worker(1), WorkerExtra{99, {"extra", {}}});
+  Exited(worker(1), (128 + SIGTERM) << 8);
+  EXPECT_THAT(effects_.Items<ExtraItem>(), SizeIs(1));
+}
+
 // ---- words that are not read ------------------------------------------------
 
 TEST_F(PoolFaultsTest, ATestWhoseEndIsNotReadIsNotOverItsTime) {
