@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/os/start_thread.h"
 #include "common/wire/codec.h"
 
 namespace paceline {
@@ -66,7 +67,13 @@ struct Agent::Impl : public AgentSession::Effects {
     PACELINE_ASSIGN_OR_RETURN(socket,
                               DealerSocket::Connect(context, options.endpoint));
     poller.Add(socket.get());
-    thread = std::thread([this] { Loop(); });
+    absl::StatusOr<std::thread> started =
+        StartThread("the session", [this] { Loop(); });
+    if (!started.ok()) {
+      poller.Remove(socket.get());
+      return started.status();
+    }
+    thread = *std::move(started);
     return absl::OkStatus();
   }
 

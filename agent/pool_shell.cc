@@ -28,8 +28,7 @@ PoolShell::PoolShell(const AgentOptions& options, PoolMailbox& mailbox,
       notify_(std::move(notify)),
       instance_(ToString(RandomId<InstanceId>()).substr(0, 12)),
       program_(options.program.empty() ? "/proc/self/exe" : options.program),
-      pool_(Parameters(), options.limits, *this),
-      describer_([this] { loop_->Wake(); }) {}
+      pool_(Parameters(), options.limits, *this) {}
 
 WorkerPoolParameters PoolShell::Parameters() const {
   WorkerPoolParameters parameters;
@@ -48,6 +47,8 @@ absl::Status PoolShell::Begin() {
   PACELINE_ASSIGN_OR_RETURN(loop_, EventLoop::Create());
   PACELINE_ASSIGN_OR_RETURN(directories_,
                             UnitDirectories::Create(options_.temp_root));
+  PACELINE_ASSIGN_OR_RETURN(describer_,
+                            TreeDescriber::Start([this] { loop_->Wake(); }));
   PACELINE_RETURN_IF_ERROR(StartWarden());
   StartExpected();
   turned_at_.store(clock_.Now().time_since_epoch().count());
@@ -131,7 +132,7 @@ void PoolShell::TakeCommands(Instant now) {
 }
 
 void PoolShell::TakeDescriptions(Instant now) {
-  for (auto& [worker, text] : describer_.Take()) {
+  for (auto& [worker, text] : describer_->Take()) {
     pool_.OnTreeDescribed(now, worker, std::move(text));
   }
 }
@@ -173,8 +174,8 @@ void PoolShell::Throttle() {
 
 absl::Status PoolShell::StartWarden() {
   PACELINE_ASSIGN_OR_RETURN(
-      warden_,
-      WardenClient::Start(program_, directories_->top(), options_.terminal));
+      warden_, WardenClient::Start(program_, directories_->directory(),
+                                   options_.terminal));
   waits_for_warden_ = false;
   return loop_->Add(warden_->fd(), EPOLLIN,
                     [this](std::uint32_t) { OnWardenReadable(); });
@@ -307,7 +308,7 @@ void PoolShell::SignalTree(WorkerId worker, int signal) {
 
 void PoolShell::DescribeTree(WorkerId worker) {
   const auto it = processes_.find(worker);
-  describer_.Begin(worker, it == processes_.end() ? -1 : it->second.pid);
+  describer_->Begin(worker, it == processes_.end() ? -1 : it->second.pid);
 }
 
 void PoolShell::CloseWorker(WorkerId worker) {

@@ -48,8 +48,9 @@ class PoolShell : public PoolEffects {
             std::function<void()> notify);
   ~PoolShell() override = default;
 
-  // Starts the warden. Returns kUnavailable with a sentence when it, or the
-  // directory for units, cannot be had. Called before the thread starts.
+  // Starts the warden. Returns kUnavailable with a sentence when it, the
+  // directory for units, or a thread cannot be had. Called before the thread
+  // starts.
   absl::Status Begin();
   // The body of the thread: turns until Stop is called, lets the workers
   // leave, and returns when the warden is gone.
@@ -222,7 +223,7 @@ class PoolShell : public PoolEffects {
   bool empty_ = false;
   WorkerPool pool_;
   // Last: its thread wakes the loop.
-  TreeDescriber describer_;
+  std::unique_ptr<TreeDescriber> describer_;
 };
 
 }  // namespace paceline

@@ -6,6 +6,7 @@
 #include "agent/pool_mailbox.h"
 #include "agent/pool_shell.h"
 #include "common/base/status_macros.h"
+#include "common/os/start_thread.h"
 
 namespace paceline {
 
@@ -22,7 +23,9 @@ absl::StatusOr<std::unique_ptr<PoolThread>> PoolThread::Start(
     const AgentOptions& options, std::function<void()> notify_session) {
   auto impl = std::make_unique<Impl>(options, std::move(notify_session));
   PACELINE_RETURN_IF_ERROR(impl->shell.Begin());
-  impl->thread = std::thread([shell = &impl->shell] { shell->Run(); });
+  PACELINE_ASSIGN_OR_RETURN(
+      impl->thread,
+      StartThread("the worker pool", [shell = &impl->shell] { shell->Run(); }));
   return std::unique_ptr<PoolThread>(new PoolThread(std::move(impl)));
 }
 

@@ -1,11 +1,19 @@
 #include "agent/tree_describer.h"
 
+#include "common/base/status_macros.h"
 #include "common/os/process_tree.h"
+#include "common/os/start_thread.h"
 
 namespace paceline {
 
-TreeDescriber::TreeDescriber(std::function<void()> notify)
-    : notify_(std::move(notify)) {}
+absl::StatusOr<std::unique_ptr<TreeDescriber>> TreeDescriber::Start(
+    std::function<void()> notify) {
+  std::unique_ptr<TreeDescriber> made(new TreeDescriber(std::move(notify)));
+  PACELINE_ASSIGN_OR_RETURN(
+      made->thread_,
+      StartThread("stacks", [owner = made.get()] { owner->Run(); }));
+  return made;
+}
 
 TreeDescriber::~TreeDescriber() {
   {
@@ -25,9 +33,6 @@ void TreeDescriber::Begin(WorkerId worker, pid_t pid) {
     waiting_.emplace_back(worker, pid);
   }
   changed_.notify_all();
-  if (!thread_.joinable()) {
-    thread_ = std::thread([this] { Run(); });
-  }
 }
 
 std::vector<TreeDescriber::Description> TreeDescriber::Take() {

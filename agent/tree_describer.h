@@ -12,12 +12,14 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "agent/pool_effects.h"
 
 namespace paceline {
@@ -26,8 +28,10 @@ class TreeDescriber {
  public:
   using Description = std::pair<WorkerId, std::string>;
 
-  // `notify` is called on the other thread whenever Take has something.
-  explicit TreeDescriber(std::function<void()> notify);
+  // Starts the thread, on which `notify` is called whenever Take has something.
+  // Returns kUnavailable in a sentence.
+  static absl::StatusOr<std::unique_ptr<TreeDescriber>> Start(
+      std::function<void()> notify);
   // Waits for the description that is being made; drops the rest.
   ~TreeDescriber();
   TreeDescriber(const TreeDescriber&) = delete;
@@ -39,6 +43,8 @@ class TreeDescriber {
   std::vector<Description> Take();
 
  private:
+  explicit TreeDescriber(std::function<void()> notify)
+      : notify_(std::move(notify)) {}
   void Run();
 
   const std::function<void()> notify_;
@@ -47,7 +53,6 @@ class TreeDescriber {
   std::deque<std::pair<WorkerId, pid_t>> waiting_;
   std::vector<Description> done_;
   bool ends_ = false;
-  // Started with the first tree.
   std::thread thread_;
 };
 

@@ -4,28 +4,29 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/remove_tree.h"
+#include "common/base/status_macros.h"
+#include "common/os/remove_tree.h"
+#include "common/os/start_thread.h"
 
 namespace paceline {
+
 absl::StatusOr<std::unique_ptr<UnitDirectories>> UnitDirectories::Create(
     const std::string& root) {
-  std::string base = root;
-  if (base.empty()) {
-    const char* const temp = std::getenv("TMPDIR");
-    base = temp != nullptr && *temp != '\0' ? temp : "/tmp";
-  }
-  std::string top = absl::StrCat(base, "/paceline-XXXXXX");
-  if (mkdtemp(top.data()) == nullptr) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot make a directory for temporary files below ", base, ": ",
-        std::strerror(errno), "; set TMPDIR to one that can be written"));
-  }
-  return std::unique_ptr<UnitDirectories>(new UnitDirectories(std::move(top)));
+  const std::string base = root.empty() ? TempDirectory::Base() : root;
+  PACELINE_ASSIGN_OR_RETURN(TempDirectory directory,
+                            TempDirectory::Create(base));
+  std::unique_ptr<UnitDirectories> made(
+      new UnitDirectories(std::move(directory)));
+  UnitDirectories* const owner = made.get();
+  PACELINE_ASSIGN_OR_RETURN(made->cleaner_,
+                            StartThread("removing directories",
+                                        [owner, base] { owner->Clean(base); }));
+  return made;
 }
 
 UnitDirectories::~UnitDirectories() {
@@ -37,13 +38,12 @@ UnitDirectories::~UnitDirectories() {
   if (cleaner_.joinable()) {
     cleaner_.join();
   }
-  RemoveTree(top_);
 }
 
 absl::StatusOr<std::string> UnitDirectories::Make() {
-  std::string path = absl::StrCat(top_, "/", ++made_);
+  std::string path = absl::StrCat(directory_.path(), "/", ++made_);
   int made = mkdir(path.c_str(), 0700);
-  if (made != 0 && errno == ENOENT && mkdir(top_.c_str(), 0700) == 0) {
+  if (made != 0 && errno == ENOENT && directory_.MakeAgain()) {
     // A test removed what is above its own directory.
     made = mkdir(path.c_str(), 0700);
   }
@@ -62,13 +62,12 @@ void UnitDirectories::Remove(const std::string& path) {
     const std::lock_guard<std::mutex> lock(mutex_);
     doomed_.push_back(path);
   }
-  if (!cleaner_.joinable()) {
-    cleaner_ = std::thread([this] { Clean(); });
-  }
   changed_.notify_all();
 }
 
-void UnitDirectories::Clean() {
+void UnitDirectories::Clean(const std::string& base) {
+  TempDirectory::RemoveStale(base, std::chrono::system_clock::now(),
+                             [this] { return ending_.load(); });
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return ending_ || !doomed_.empty(); });

@@ -2,11 +2,12 @@
 //
 // Made and removed on the pool thread when that costs a system call or two;
 // what a test left in its directory is removed on a thread of its own, so that
-// a large tree holds nobody up.
+// a large tree holds nobody up. So is what earlier agents left.
 
 #ifndef PACELINE_AGENT_UNIT_DIRECTORIES_H_
 #define PACELINE_AGENT_UNIT_DIRECTORIES_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -16,13 +17,15 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "common/os/temp_directory.h"
 
 namespace paceline {
 
 class UnitDirectories {
  public:
-  // Below `root`, or below a fresh directory of $TMPDIR (/tmp) where that is
-  // empty. Returns kUnavailable in a sentence that names the directory.
+  // In a fresh directory below `root`, or below $TMPDIR (/tmp) where that is
+  // empty. What agents and clients that were killed left there is removed.
+  // Returns kUnavailable in a sentence that names the directory.
   static absl::StatusOr<std::unique_ptr<UnitDirectories>> Create(
       const std::string& root);
   // Removes all that is left.
@@ -31,21 +34,22 @@ class UnitDirectories {
   // A fresh, empty directory that only this user may enter.
   absl::StatusOr<std::string> Make();
   // The agent's own directory, which holds all of them.
-  const std::string& top() const { return top_; }
+  const TempDirectory& directory() const { return directory_; }
   // Removes `path` and all below it, following no link.
   void Remove(const std::string& path);
 
  private:
-  explicit UnitDirectories(std::string top) : top_(std::move(top)) {}
-  void Clean();
+  explicit UnitDirectories(TempDirectory directory)
+      : directory_(std::move(directory)) {}
+  void Clean(const std::string& base);
 
-  const std::string top_;
+  TempDirectory directory_;
   std::uint64_t made_ = 0;
   std::thread cleaner_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> doomed_;
-  bool ending_ = false;
+  std::atomic<bool> ending_{false};
 };
 
 }  // namespace paceline

@@ -21,9 +21,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "agent/agent.h"
-#include "agent/remove_tree.h"
 #include "agent/worker_launch.h"
 #include "common/os/process_tree.h"
+#include "common/os/remove_tree.h"
 #include "common/os/subprocess.h"
 #include "worker/protocol/messages.h"
 
@@ -389,7 +389,8 @@ int RunWarden(int fd) {
   const int code = Warden(Fd(fd)).Run();
   if (const char* const directory = std::getenv(kWardenDirectoryVariable);
       directory != nullptr && *directory != '\0') {
-    // An agent that ended in order has nothing left there.
+    // It is locked by a descriptor of ours, so that no other agent takes it for
+    // left behind before it is gone.
     RemoveTree(directory);
   }
   return code;

@@ -50,7 +50,7 @@ const SparedPids& Inherited() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WardenClient>> WardenClient::Start(
-    const std::string& program, const std::string& directory,
+    const std::string& program, const TempDirectory& directory,
     const std::optional<TerminalHandover>& terminal) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -66,8 +66,11 @@ absl::StatusOr<std::unique_ptr<WardenClient>> WardenClient::Start(
   spec.program = program;
   spec.argv = {program, "warden"};
   spec.env = CurrentEnvironment();
-  ApplyEdits({{kWardenDirectoryVariable, directory}}, spec.env);
+  ApplyEdits({{kWardenDirectoryVariable, directory.path()}}, spec.env);
   spec.fds = {{STDERR_FILENO, STDERR_FILENO}, {theirs.get(), kWardenFd}};
+  if (directory.lock().valid()) {
+    spec.fds.emplace_back(directory.lock().get(), kWardenDirectoryFd);
+  }
   if (terminal.has_value()) {
     spec.fds.emplace_back(STDIN_FILENO, STDIN_FILENO);
     spec.fds.emplace_back(terminal->output, STDOUT_FILENO);

@@ -20,17 +20,19 @@
 #include "agent/warden_protocol.h"
 #include "common/base/fd.h"
 #include "common/os/subprocess.h"
+#include "common/os/temp_directory.h"
 
 namespace paceline {
 
 class WardenClient {
  public:
   // Runs `program` as the warden. When this process is gone and nothing that
-  // the warden started is left, it removes `directory`. With a `terminal` it
+  // the warden started is left, it removes `directory`, whose lock it shares.
+  // With a `terminal` it
   // stays in our session and process group, and has our descriptors to give
   // to workers. Returns kUnavailable in a sentence.
   static absl::StatusOr<std::unique_ptr<WardenClient>> Start(
-      const std::string& program, const std::string& directory,
+      const std::string& program, const TempDirectory& directory,
       const std::optional<TerminalHandover>& terminal);
   // Everything that the warden started is killed; waits until it is gone, for
   // five seconds at most.

@@ -14,6 +14,8 @@
 namespace paceline {
 
 inline constexpr int kWardenFd = 3;
+// Locked for as long as it is open (common/os/temp_directory.h).
+inline constexpr int kWardenDirectoryFd = 4;
 // Names what the warden removes at its end.
 inline constexpr char kWardenDirectoryVariable[] = "PACELINE_WARDEN_DIRECTORY";
 

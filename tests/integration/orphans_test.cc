@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,12 @@ class OrphansTest : public testing::Test {
     ASSERT_EQ(lines, kWorkers) << "not all commands started";
   }
 
+  // The warden removed what the tests of a killed agent had for temporary
+  // files.
+  static void ExpectNothingIn(const std::string& directory) {
+    EXPECT_TRUE(std::filesystem::is_empty(directory)) << directory;
+  }
+
   ScratchDir scratch_;
   ProcessMark mark_;
   std::string ready_path_;
@@ -89,6 +96,7 @@ TEST_F(OrphansTest, AKilledAgentLeavesNoProcessFiftyTimesOutOfFifty) {
     agent.Signal(SIGKILL);
     ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
     ASSERT_EQ(mark_.Find().size(), 0U);
+    ExpectNothingIn(agent.temp_dir());
   }
 }
 
@@ -104,6 +112,7 @@ TEST_F(OrphansTest, AKilledLocalRunLeavesNoProcess) {
     run.Signal(SIGKILL);
     ASSERT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
     ASSERT_EQ(mark_.Find().size(), 0U);
+    ExpectNothingIn(run.temp_dir());
   }
 }
 

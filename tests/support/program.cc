@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,17 @@ bool Drain(int fd, std::string& text) {
     }
     return n < 0 && (errno == EAGAIN || errno == EINTR);
   }
+}
+
+// What a killed program started has this long to be gone.
+constexpr Duration kTreePatience = std::chrono::seconds(3);
+
+bool AwaitEnd(const Fd& pidfd, Instant until) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(until - SystemClock().Now());
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  return ::poll(&ended, 1, std::max<int>(0, static_cast<int>(left.count()))) ==
+         1;
 }
 
 void LoadXml(const std::string& path, pugi::xml_document& document) {
@@ -95,6 +107,7 @@ Program::Program(std::vector<std::string> argv, ProgramOptions options)
   spec.program = argv.at(0);
   spec.argv = std::move(argv);
   spec.env = CurrentEnvironment();
+  ApplyEdits({{"TMPDIR", temp_dir_.path()}}, spec.env);
   ApplyEdits(options_.env, spec.env);
   spec.working_directory = options_.working_directory;
   spec.fds = {{out->second.get(), 1}, {err->second.get(), 2}};
@@ -110,11 +123,24 @@ Program::Program(std::vector<std::string> argv, ProgramOptions options)
 }
 
 Program::~Program() {
-  if (!ended_) {
-    SignalTree(child_.pid, SIGKILL, /*including_root=*/true);
-    pollfd ended{child_.pidfd.get(), POLLIN, 0};
-    ::poll(&ended, 1, 10000);
-    TryReap(child_.pid);
+  if (ended_) {
+    return;
+  }
+  std::vector<Fd> below;
+  std::vector<pid_t> pids = Descendants(child_.pid);
+  for (const pid_t pid : pids) {
+    below.emplace_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  }
+  // Alone: its warden ends what it started, and removes its directories.
+  ::kill(child_.pid, SIGKILL);
+  const SystemClock clock;
+  const Instant end = clock.Now() + kTreePatience;
+  AwaitEnd(child_.pidfd, end + kTreePatience);
+  TryReap(child_.pid);
+  for (std::size_t i = 0; i < below.size(); ++i) {
+    if (below[i].valid() && !AwaitEnd(below[i], end)) {
+      SignalTree(pids[i], SIGKILL, /*including_root=*/true);
+    }
   }
 }
 

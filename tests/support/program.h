@@ -1,7 +1,7 @@
 // Running programs in tests: to their end, or in the background.
 //
 // Everything is bounded: a program that outlives its limit is killed with its
-// process tree, and the test is told.
+// process tree, and the test is told. Each has a TMPDIR of its own.
 
 #ifndef PACELINE_TESTS_SUPPORT_PROGRAM_H_
 #define PACELINE_TESTS_SUPPORT_PROGRAM_H_
@@ -54,12 +54,15 @@ class Program {
  public:
   // Fails the test, and ends the process, when it cannot be started.
   explicit Program(std::vector<std::string> argv, ProgramOptions options = {});
-  // Kills what still runs, with all below it.
+  // Kills the program if it still runs, and after a time for its own warden to
+  // do that, what is left of what it started.
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
   pid_t pid() const { return child_.pid; }
+  // Its TMPDIR, unless it was given another.
+  const std::string& temp_dir() const { return temp_dir_.path(); }
   void Signal(int signal) const;
 
   // Reads until `text` has appeared on either stream. False when the program
@@ -82,6 +85,7 @@ class Program {
   bool Turn();
 
   ProgramOptions options_;
+  ScratchDir temp_dir_;
   Child child_;
   Fd out_fd_;
   Fd err_fd_;

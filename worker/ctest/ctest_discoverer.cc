@@ -21,13 +21,13 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
+#include "common/os/temp_directory.h"
 #include "worker/ctest/build_directory.h"
 #include "worker/ctest/ctest_test.h"
 #include "worker/ctest/listing.h"
 #include "worker/ctest/test_graph.h"
 #include "worker/ctest/utf8.h"
 #include "worker/discovery/run_listing.h"
-#include "worker/discovery/temp_directory.h"
 
 namespace paceline {
 namespace {

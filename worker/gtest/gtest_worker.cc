@@ -18,7 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/os/subprocess.h"
-#include "worker/discovery/temp_directory.h"
+#include "common/os/temp_directory.h"
 #include "worker/gtest/filter.h"
 #include "worker/gtest/program_process.h"
 #include "worker/gtest/program_run.h"

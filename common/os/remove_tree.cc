@@ -1,4 +1,4 @@
-#include "agent/remove_tree.h"
+#include "common/os/remove_tree.h"
 
 #include <sys/stat.h>
 
@@ -14,7 +14,13 @@ void RemoveTree(const std::string& path) {
     return;
   }
   // A test may have taken its own right to write away; give it back and try
-  // once more.
+  // once more. What stands there may be something else by now, and a link is
+  // not followed.
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return;
+  }
+  chmod(path.c_str(), 0700);
   std::error_code ignored;
   for (std::filesystem::recursive_directory_iterator it(path, ignored), end;
        it != end; it.increment(ignored)) {

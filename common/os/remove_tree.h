@@ -1,7 +1,7 @@
 // Removing a directory with all that tests left in it.
 
-#ifndef PACELINE_AGENT_REMOVE_TREE_H_
-#define PACELINE_AGENT_REMOVE_TREE_H_
+#ifndef PACELINE_COMMON_OS_REMOVE_TREE_H_
+#define PACELINE_COMMON_OS_REMOVE_TREE_H_
 
 #include <string>
 
@@ -13,4 +13,4 @@ void RemoveTree(const std::string& path);
 
 }  // namespace paceline
 
-#endif  // PACELINE_AGENT_REMOVE_TREE_H_
+#endif  // PACELINE_COMMON_OS_REMOVE_TREE_H_
