@@ -448,7 +448,9 @@ void RunClient::OnMessage(Instant now, Message message) {
     return;
   }
   last_heard_ = now;
-  next_probe_ = std::max(next_probe_, now + options_.silence / 2);
+  if (phase_ == Phase::kRunning) {
+    next_probe_ = std::max(next_probe_, now + options_.silence / 2);
+  }
   std::visit(
       [this, now](auto& m) {
         using M = std::decay_t<decltype(m)>;
@@ -522,7 +524,7 @@ void RunClient::CheckConnection(Instant now) {
       }
       return;
     case Phase::kGathering:
-      if (now >= next_probe_ || next_probe_ > now + kStatusInterval) {
+      if (now >= next_probe_) {
         next_probe_ = now + kStatusInterval;
         effects_.Send(StatusRequest{});
       }
