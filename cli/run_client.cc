@@ -92,7 +92,8 @@ void RunClient::AddError(Instant now, DiscoveryError error) {
 
 void RunClient::DiscoveryDone(Instant now) {
   submission_.Complete(errors_);
-  observer_.OnDiscovered(now, tests_.size(), true);
+  tests_told_ = tests_.size();
+  observer_.OnDiscovered(now, tests_told_, true);
   SendParts(now);
 }
 

@@ -56,7 +56,9 @@ class Recorder final : public RunObserver {
   void OnProgress(Instant, const ProgressRef& progress) override {
     running = progress.running.size();
   }
-  void OnEnded(Instant, const RunEnd& end) override { ends.push_back(end); }
+  void OnDiscovered(Instant, std::uint64_t tests, bool complete) override {
+    discovered.push_back(absl::StrCat(tests, complete ? "" : "+"));
+  }
   void OnDiscoveryError(Instant, const DiscoveryError& error) override {
     errors.push_back(error.message);
   }
@@ -64,7 +66,7 @@ class Recorder final : public RunObserver {
   std::vector<std::string> attempts;
   std::vector<CapturedOutput> outputs;
   std::vector<std::string> notes;
-  std::vector<RunEnd> ends;
+  std::vector<std::string> discovered;
   std::vector<std::string> errors;
   std::size_t running = 0;
 };
@@ -213,7 +215,7 @@ TEST_F(RunClientTest, ARunWithAllItsVerdictsIsGreen) {
   client.OnMessage(clock_.Now(), Events{kRun, 1, {Passed(0), Passed(1)}});
   client.OnMessage(clock_.Now(),
                    Events{kRun, 3, {RunEndedEvent{true, false, "", 2}}});
-  ASSERT_THAT(recorder_.ends, SizeIs(1));
+  ASSERT_TRUE(client.done());
   EXPECT_TRUE(client.end().green);
   EXPECT_EQ(client.end().tests, 2u);
   EXPECT_THAT(recorder_.attempts, ElementsAre("t0#1 passed", "t1#1 passed"));
@@ -460,6 +462,29 @@ TEST_F(RunClientTest, WaitsForItsAgents) {
   EXPECT_FALSE(client.opened());
   client.OnMessage(clock_.Now(), StatusReply{"", 1, {ready, ready}, {}});
   EXPECT_TRUE(client.opened());
+}
+
+// Each answer made it ask again at once: it took most of a CPU while it waited.
+TEST_F(RunClientTest, WhileItWaitsForAgentsItAsksFiveTimesASecond) {
+  RunClientOptions options;
+  options.min_agents = 2;
+  RunClient& client = Make(options);
+  client.OnMessage(clock_.Now(), Welcome());
+  EXPECT_THAT(world_.Take<StatusRequest>(), SizeIs(1));
+  client.OnMessage(clock_.Now(), StatusReply{"", 1, {}, {}});
+  client.OnTick(clock_.Now());
+  Tick(milliseconds(199));
+  EXPECT_THAT(world_.sent, testing::IsEmpty());
+  EXPECT_EQ(*client.next_deadline(), clock_.Now() + milliseconds(1));
+  Tick(milliseconds(1));
+  EXPECT_THAT(world_.Take<StatusRequest>(), SizeIs(1));
+}
+
+// It was complete, and a moment later it was said to go on.
+TEST_F(RunClientTest, DiscoveryThatIsCompleteStaysSo) {
+  MakeRunning(3);
+  Tick(milliseconds(1));
+  EXPECT_THAT(recorder_.discovered, ElementsAre("3"));
 }
 
 TEST_F(RunClientTest, GivesUpOnAgentsThatDoNotJoin) {
