@@ -104,7 +104,7 @@ void ClientLoop::TakeMessages(RunClient& client) {
     }
     absl::StatusOr<Message> message = Decode(received->bytes);
     if (absl::IsUnimplemented(message.status())) {
-      client.GiveUp(clock_.Now(), std::string(message.status().message()));
+      client.GiveUp(std::string(message.status().message()));
       return;
     }
     if (!message.ok()) {
@@ -127,7 +127,7 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
     TakeFound(clock_.Now(), client, observer);
     client.OnTick(clock_.Now());
     if (!unsendable_.empty()) {
-      client.GiveUp(clock_.Now(), std::exchange(unsendable_, ""));
+      client.GiveUp(std::exchange(unsendable_, ""));
     }
     observer.OnTick(clock_.Now());
     if (client.done()) {

@@ -35,9 +35,9 @@ class ClientLoop final : private ClientEffects {
     DiscoveryOver discovery;
     bool interrupted = false;
   };
-  // Runs to the end of the run. The first signal cancels it; at the second,
-  // `leave_now` is called and is not expected to return. A SIGINT does neither
-  // that `is_debuggers` says is.
+  // Runs to the end of the run, of which `observer` is not told. The first
+  // signal cancels it; at the second, `leave_now` is called and is not expected
+  // to return. A SIGINT does neither that `is_debuggers` says is.
   Result Run(RunClientOptions options, RunObserver& observer,
              const std::function<bool()>& is_debuggers,
              const std::function<void()>& leave_now);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <ctime>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/text.h"
 #include "common/model/recycle_reason.h"
@@ -313,14 +315,20 @@ void JunitWriter::OnEnded(Instant now, const RunEnd& end) {
   if (!end.failure.empty() || end.without_verdict > 0) {
     // Without it, what is missing would look like a run that is all good.
     ++errors_;
-    Add(now, absl::StrCat(
-                 "<testcase name=\"run\" classname=\"paceline\" "
-                 "time=\"0.000\">\n<error",
-                 Attribute("message",
-                           absl::StrCat(
-                               end.without_verdict, " tests have no verdict",
-                               end.failure.empty() ? "" : ": ", end.failure)),
-                 " type=\"not_run\"></error>\n</testcase>\n"));
+    std::vector<std::string> what;
+    if (end.without_verdict > 0) {
+      what.push_back(
+          absl::StrCat(end.without_verdict, end.without_verdict == 1
+                                                ? " test has no verdict"
+                                                : " tests have no verdict"));
+    }
+    if (!end.failure.empty()) {
+      what.push_back(end.failure);
+    }
+    Add(now, absl::StrCat("<testcase name=\"run\" classname=\"paceline\" "
+                          "time=\"0.000\">\n<error",
+                          Attribute("message", absl::StrJoin(what, ": ")),
+                          " type=\"not_run\"></error>\n</testcase>\n"));
   }
   const std::string head = Head(now);
   if (file_->seekable()) {

@@ -120,9 +120,9 @@ void RunClient::Handle(Instant now, const ClientWelcome& welcome) {
   }
   was_connected_ = true;
   if (!CanSpeak(welcome.protocol)) {
-    Fail(now, VersionMismatch(
-                  absl::StrCat("the coordinator at ", options_.coordinator),
-                  welcome.protocol, "this program"));
+    Fail(VersionMismatch(
+        absl::StrCat("the coordinator at ", options_.coordinator),
+        welcome.protocol, "this program"));
     return;
   }
   if (welcome.beat_interval > Duration::zero()) {
@@ -167,19 +167,19 @@ void RunClient::Handle(Instant now, const Refused& refused) {
       // It was lost, and there is nothing to cancel.
       end_.cancelled = true;
       end_.reason = *cancel_reason_;
-      Finish(now);
+      Finish();
     }
     return;
   }
-  Fail(now, absl::StrCat("the coordinator at ", options_.coordinator,
-                         " refused: ", refused.sentence));
+  Fail(absl::StrCat("the coordinator at ", options_.coordinator,
+                    " refused: ", refused.sentence));
 }
 
 void RunClient::Handle(Instant now, const AttachReply& reply) {
   if (!reply.known && submission_.open_kept()) {
-    Fail(now, absl::StrCat("the coordinator at ", options_.coordinator,
-                           " no longer knows this run: it was restarted, or "
-                           "gave the run up. Start the run again."));
+    Fail(absl::StrCat("the coordinator at ", options_.coordinator,
+                      " no longer knows this run: it was restarted, or "
+                      "gave the run up. Start the run again."));
     return;
   }
   if (reply.known) {
@@ -269,8 +269,7 @@ void RunClient::Apply(Instant, OutputEvent& event) {
 
 void RunClient::Apply(Instant now, AttemptEvent& event) {
   if (!tests_.contains(event.test)) {
-    Fail(now,
-         absl::StrCat("the coordinator told of test number ", Value(event.test),
+    Fail(absl::StrCat("the coordinator told of test number ", Value(event.test),
                       ", which this run does not have. "
                       "Please report this."));
     return;
@@ -286,9 +285,9 @@ void RunClient::Apply(Instant now, AttemptEvent& event) {
     output_.erase(ahead);
   }
   if (event.verdict.has_value() && !Settle(event.test)) {
-    Fail(now, absl::StrCat("the coordinator gave ",
-                           DisplayName(tests_.Get(event.test)),
-                           " a second verdict. Please report this."));
+    Fail(absl::StrCat("the coordinator gave ",
+                      DisplayName(tests_.Get(event.test)),
+                      " a second verdict. Please report this."));
     return;
   }
   if (!event.agent.empty()) {
@@ -298,13 +297,13 @@ void RunClient::Apply(Instant now, AttemptEvent& event) {
   observer_.OnAttempt(now, tests_.Get(event.test), event);
 }
 
-void RunClient::Apply(Instant now, ExtraTestEvent& event) {
+void RunClient::Apply(Instant, ExtraTestEvent& event) {
   if (tests_.AddExtra(event.test, event.suite, event.name)) {
     ++extras_;
   } else {
-    Fail(now, absl::StrCat("the coordinator added \"", event.name,
-                           "\" under a number that is taken or to a suite that "
-                           "is not there. Please report this."));
+    Fail(absl::StrCat("the coordinator added \"", event.name,
+                      "\" under a number that is taken or to a suite that "
+                      "is not there. Please report this."));
   }
 }
 
@@ -347,7 +346,7 @@ void RunClient::Apply(Instant now, WorkerReportEvent& event) {
   }
 }
 
-void RunClient::Apply(Instant now, RunEndedEvent& event) {
+void RunClient::Apply(Instant, RunEndedEvent& event) {
   end_.green = event.green;
   if (event.green && submission_.complete()) {
     // It is green only with the manifest closed; what said so was lost.
@@ -355,7 +354,7 @@ void RunClient::Apply(Instant now, RunEndedEvent& event) {
   }
   end_.cancelled = event.cancelled;
   end_.reason = std::move(event.reason);
-  Finish(now);
+  Finish();
 }
 
 bool RunClient::Settle(TestIndex test) {
@@ -398,11 +397,10 @@ void RunClient::Handle(Instant now, const StatusReply& status) {
     SetAgents(now, ready);
     StartRunning(now);
   } else if (now >= *no_agent_since_ + options_.agent_wait) {
-    Fail(now, absl::StrCat(ready, " of ", options_.min_agents,
-                           " agents joined within ",
-                           FormatDuration(options_.agent_wait),
-                           ". Start them with: paceline agent --connect ",
-                           options_.coordinator));
+    Fail(absl::StrCat(
+        ready, " of ", options_.min_agents, " agents joined within ",
+        FormatDuration(options_.agent_wait),
+        ". Start them with: paceline agent --connect ", options_.coordinator));
   }
 }
 
@@ -499,7 +497,7 @@ void RunClient::OnTick(Instant now) {
           FormatDuration(options_.cancel_timeout));
     }
     end_.cancelled = true;
-    Finish(now);
+    Finish();
   }
 }
 
@@ -508,14 +506,13 @@ void RunClient::CheckConnection(Instant now) {
     case Phase::kGreeting:
       if (!was_connected_ &&
           now >= greeting_since_ + options_.connect_timeout) {
-        Fail(now,
-             absl::StrCat("no coordinator answers at ", options_.coordinator,
+        Fail(absl::StrCat("no coordinator answers at ", options_.coordinator,
                           " (waited ", FormatDuration(options_.connect_timeout),
                           "). Is it running, and is the address right?"));
       } else if (now >= greeting_since_ + options_.reconnect_timeout) {
-        Fail(now, absl::StrCat("the coordinator at ", options_.coordinator,
-                               " has been gone for ",
-                               FormatDuration(options_.reconnect_timeout)));
+        Fail(absl::StrCat("the coordinator at ", options_.coordinator,
+                          " has been gone for ",
+                          FormatDuration(options_.reconnect_timeout)));
       } else if (now >= next_hello_) {
         if (hello_back_off_ == kSlowestHello) {
           // A socket that met certain errors never tries again by itself.
@@ -627,7 +624,7 @@ void RunClient::Cancel(Instant now, const std::string& reason) {
   if (!submission_.opened()) {
     end_.cancelled = true;
     end_.reason = reason;
-    Finish(now);
+    Finish();
     return;
   }
   cancel_reason_ = reason;
@@ -639,12 +636,12 @@ void RunClient::Cancel(Instant now, const std::string& reason) {
   }
 }
 
-void RunClient::Fail(Instant now, std::string sentence) {
+void RunClient::Fail(std::string sentence) {
   end_.failure = std::move(sentence);
-  Finish(now);
+  Finish();
 }
 
-void RunClient::Finish(Instant now) {
+void RunClient::Finish() {
   phase_ = Phase::kDone;
   end_.tests = tests_.size() + extras_;
   end_.without_verdict = end_.tests - settled_count_ - settled_extras_.size();
@@ -652,7 +649,6 @@ void RunClient::Finish(Instant now) {
   // something else: no run with a test unaccounted for is green.
   end_.green = end_.green && end_.failure.empty() &&
                end_.without_verdict == 0 && submission_.all_kept();
-  observer_.OnEnded(now, end_);
 }
 
 }  // namespace paceline

@@ -88,13 +88,14 @@ class RunClient {
   // said so, or when the time for that is over.
   void Cancel(Instant now, const std::string& reason);
   // Ends it at once: it cannot go on, for the reason in `sentence`.
-  void GiveUp(Instant now, std::string sentence) {
+  void GiveUp(std::string sentence) {
     if (!done()) {
-      Fail(now, std::move(sentence));
+      Fail(std::move(sentence));
     }
   }
 
   bool done() const { return phase_ == Phase::kDone; }
+  // Once done. The observer has not been told.
   const RunEnd& end() const { return end_; }
   const TestTable& tests() const { return tests_; }
   // Whether anything was handed over.
@@ -115,8 +116,8 @@ class RunClient {
   void Attach(Instant now);
   void StartRunning(Instant now);
   void SendParts(Instant now);
-  void Fail(Instant now, std::string sentence);
-  void Finish(Instant now);
+  void Fail(std::string sentence);
+  void Finish();
 
   void Handle(Instant now, const ClientWelcome& welcome);
   void Handle(Instant now, const Refused& refused);

@@ -132,7 +132,7 @@ class Observers {
     }
   }
 
-  // Leaves the terminal to somebody else.
+  // Leaves the terminal alone until there is something to print.
   void Clear() {
     if (live_ != nullptr) {
       live_->Clear();
@@ -274,6 +274,7 @@ int RunCommand(const Invocation& invocation) {
 
   NetContext context;
   RunFacts facts;
+  RunEnd end;
   {
     auto loop = ClientLoop::Create(context, RunPlace::ClientEndpoint(flags),
                                    clock, **signals);
@@ -289,13 +290,11 @@ int RunCommand(const Invocation& invocation) {
         first.discoverer->ExpectedSuite(first.target, flags.discovery));
     if (!place.ok()) {
       // Reports end as those of any other run that came to nothing.
-      facts.failure = std::string(place.status().message());
-      RunEnd end;
-      end.failure = facts.failure;
+      end.failure = std::string(place.status().message());
       observers.all().OnEnded(clock.Now(), end);
       return observers.Finish(clock.Now(), facts);
     }
-    const ClientLoop::Result result = (*loop)->Run(
+    ClientLoop::Result result = (*loop)->Run(
         ClientOptions(flags, run, **place), observers.all(),
         [&handed_over] {
           return handed_over.has_value() &&
@@ -312,12 +311,20 @@ int RunCommand(const Invocation& invocation) {
     facts.interrupted = result.interrupted;
     facts.selected = result.discovery.selected;
     facts.in_shard = result.discovery.in_shard;
+    end = std::move(result.end);
   }
-  const ResultListener::End end = listeners.Finish(facts.interrupted);
-  observers.Print(end.text);
-  if (facts.failure.empty()) {
-    facts.failure = end.error;
+  // They may take their time, and what they say decides about the run: reports
+  // that were closed before called one good that was not.
+  observers.Clear();
+  const ResultListener::End last_words = listeners.Finish(facts.interrupted);
+  observers.Print(last_words.text);
+  if (!last_words.error.empty()) {
+    end.green = false;
+    if (end.failure.empty()) {
+      end.failure = last_words.error;
+    }
   }
+  observers.all().OnEnded(clock.Now(), end);
   // Nothing runs any more: the summary may wait for its reader, and a signal
   // need not wait for the summary.
   (*signals)->Release();

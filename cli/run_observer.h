@@ -80,7 +80,8 @@ class RunObserver {
   // Something that people should read, from the coordinator, an agent or us.
   virtual void OnNote(Instant /*now*/, absl::string_view /*text*/) {}
   virtual void OnProgress(Instant /*now*/, const ProgressRef& /*progress*/) {}
-  // The last call but for OnTick.
+  // The last call but for OnTick, once nothing can change how it ended any
+  // more. Whoever holds the run makes it.
   virtual void OnEnded(Instant /*now*/, const RunEnd& /*end*/) {}
 
   // For those that draw as time passes.

@@ -440,6 +440,37 @@ def test_uses_it(server): pass
   EXPECT_THAT(run->out(), HasSubstr("the server did not stop"));
 }
 
+// The reports had been closed by then: both called the run good.
+TEST_F(PythonTest, ASessionThatDiesAtItsEndIsInBothReports) {
+  scratch_.Write("conftest.py", R"(
+import os
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        os._exit(7)
+)");
+  scratch_.Write("test_a.py", "def test_one(): pass\n");
+  const std::string junit = scratch_.path() + "/junit.xml";
+  const auto run = Run({"test_a.py", "--junit", junit});
+  EXPECT_EQ(run->exit_code(), 3) << run->out() << run->err();
+  EXPECT_EQ(ReadEvents(EventsPath()).green, false);
+  EXPECT_THAT(ReadFile(EventsPath()), HasSubstr("\"failure\":"));
+  EXPECT_THAT(ReadJunit(junit), Contains(Pair("paceline.run", "error")));
+}
+
+// The run was green, and plain pytest exits 1.
+TEST_F(PythonTest, APluginThatRaisesAtTheEndOfTheSessionFailsTheRun) {
+  scratch_.Write("conftest.py", R"(
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        raise RuntimeError("the report could not be sent")
+)");
+  scratch_.Write("test_a.py", "def test_one(): pass\n");
+  const auto run = Run({"test_a.py"});
+  EXPECT_EQ(run->exit_code(), 3) << run->out() << run->err();
+  EXPECT_THAT(run->err(), HasSubstr("the report could not be sent"));
+  EXPECT_EQ(ReadEvents(EventsPath()).green, false);
+}
+
 TEST_F(PythonTest, AWorkerThatDiesInItsSessionsTearDownFailsTheRun) {
   scratch_.Write("test_a.py", R"(
 import os, pytest, signal

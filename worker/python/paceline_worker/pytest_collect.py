@@ -75,7 +75,7 @@ def _serve(client: Client, request: Request) -> None:
     if plugin.client_gone:
         raise ClientGone()
     if plugin.finished:
-        client.finished(plugin.text, plugin.error_at_end(status))
+        client.finished(plugin.text, plugin.error_at_end(status) or failed)
         return
     said = heard.text().strip()
     if plugin.started:
