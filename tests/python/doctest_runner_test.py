@@ -1,5 +1,6 @@
 """The runner "doctest": docstrings and text files, and what they print."""
 
+import json
 import textwrap
 import unittest
 
@@ -136,6 +137,51 @@ class DoctestRunnerTest(unittest.TestCase):
                     "n.py": "'''\n>>> 1\n1\n'''\n"})
         unit = self.run_all(".")
         self.assertEqual(unit.outcomes, {"m": "failed", "n": "passed"})
+
+    FAILING = "'''\n>>> 1\n2\n'''\n"
+    PASSING = "'''\n>>> 1\n1\n'''\n"
+
+    def test_a_file_whose_name_is_anothers_is_never_green(self):
+        # The standard library's own ran instead, or none at all.
+        for name in ("json", "inspect"):
+            with self.subTest(name):
+                self.suite({f"{name}.py": self.FAILING})
+                for target in (f"{name}.py", "."):
+                    c = self.collect(target)
+                    self.assertEqual(c.names, [])
+                    self.assertEqual(len(c.errors), 1)
+                    message = c.errors[0]["message"]
+                    self.assertIn(f"{name}.py cannot be imported", message)
+                    self.assertRegex(message, f"that is /.*/{name}")
+
+    def test_two_files_of_one_name_are_told_apart(self):
+        # The second was dropped, and the worker ran whichever it found first.
+        self.suite({"a/util.py": self.FAILING, "b/util.py": self.PASSING})
+        c = self.collect("a/util.py", "b/util.py")
+        self.assertEqual(c.names, ["util"])
+        self.assertEqual(len(c.errors), 1)
+        message = c.errors[0]["message"]
+        self.assertIn("b/util.py cannot be imported as util", message)
+        self.assertIn("a/util.py", message)
+        with FakeAgent(self.folder, "doctest") as agent:
+            agent.suite["options"] = c.messages[0]["options"]
+            worker = agent.start()
+            other = dict(json.loads(c.tests[0]["payload"]), path="b/util.py")
+            unit = worker.run_unit(
+                ["util", "util"],
+                [c.tests[0]["payload"], json.dumps(other).encode()],
+            )
+            worker.leave()
+        self.assertEqual(unit.results[0]["outcome"], "failed")
+        self.assertEqual(unit.results[1]["outcome"], "error")
+        self.assertIn("cannot be imported as util", unit.results[1]["message"])
+
+    def test_a_name_that_comes_again_has_a_number(self):
+        self.suite({"util.py": self.PASSING, "util": ">>> 1\n2\n"})
+        unit = self.run_all("util.py", "util", "./util.py")
+        self.assertEqual(
+            unit.outcomes, {"util": "passed", "util #2": "failed"}
+        )
 
 
 if __name__ == "__main__":

@@ -51,28 +51,33 @@ def _collect(client: Client, request: Request) -> None:
         False,
     )
     seen: Set[str] = set()
+    counts: Dict[str, int] = {}
     for target in targets:
         for source in doctest_finding.sources(target):
-            _tell(client, source, cwd, seen)
+            _tell(client, source, cwd, seen, counts)
 
 
 def _tell(client: Client, source: doctest_finding.Source, cwd: str,
-          seen: Set[str]) -> None:
+          seen: Set[str], counts: Dict[str, int]) -> None:
     try:
         found = doctest_finding.tests_of(source, cwd)
     except (Exception, SystemExit):
         client.error(source.path or source.module, traceback.format_exc())
         return
+    key = doctest_finding.key_of(source)
+    if key in seen:
+        return
+    seen.add(key)
     tests: List[Dict[str, Any]] = []
-    for name, test in found:
-        if name in seen:
-            continue  # a file that was named twice
-        seen.add(name)
+    for identity, test in found:
+        nth = counts[identity] = counts.get(identity, 0) + 1
+        name = identity if nth == 1 else f"{identity} #{nth}"
+        payload = {**source._asdict(), "id": identity}
         entry: Dict[str, Any] = {
             "kind": "run_doctest",
             "name": name,
             "scope": source.module or name,
-            "payload": json.dumps(source._asdict()).encode(),
+            "payload": json.dumps(payload).encode(),
         }
         if test.filename:
             entry["file"] = python_targets.relative(

@@ -68,6 +68,12 @@ def _source(path: str) -> Source:
     return Source(name, path)
 
 
+def key_of(source: Source) -> str:
+    """The same for one file or module that is named twice, of those that
+    could be imported."""
+    return source.module or os.path.realpath(source.path)
+
+
 def _walk(folder: str) -> Iterator[str]:
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(
@@ -102,11 +108,33 @@ def tests_of(source: Source, cwd: str) -> List[Tuple[str, Any]]:
             text, {"__name__": "__main__"}, name, source.path, 0
         )
         return [(name, test)] if test.examples else []
-    module = importlib.import_module(source.module)
+    module = _import(source)
     found = doctest.DocTestFinder(exclude_empty=True).find(module)
     tests = [test for test in found if test.examples]
     tests.sort(key=lambda test: test.lineno or 0)
     return [(test.name, test) for test in tests]
+
+
+def _import(source: Source) -> Any:
+    """Raises ImportError if the name leads to another file: doctests of that
+    one are not what was asked for."""
+    if source.path:
+        # Of two folders with a module of that name it is the own one's turn.
+        python_targets.import_first_from(
+            python_targets.module_of(source.path)[1]
+        )
+    module = importlib.import_module(source.module)
+    other = getattr(module, "__file__", None)
+    if source.path and (
+        other is None
+        or os.path.realpath(other) != os.path.realpath(source.path)
+    ):
+        raise ImportError(
+            f"{source.path} cannot be imported as {source.module}: that is"
+            f" {other or 'a module without a file'}. Give one of them another"
+            " name, or make their folders packages."
+        )
+    return module
 
 
 def is_skipped(test: Any) -> bool:

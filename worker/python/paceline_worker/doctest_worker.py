@@ -62,9 +62,10 @@ class DoctestRunner(Runner):
         return self._capture.peek()
 
     def _run(self, message: frames.Message) -> Dict[str, Any]:
-        name = message["name"]
         try:
-            test = self._find(name, parse_payload(message.get("payload")))
+            test = self._find(
+                message["name"], parse_payload(message.get("payload"))
+            )
             if test is None:
                 return {
                     "outcome": "error",
@@ -87,7 +88,7 @@ class DoctestRunner(Runner):
         if known is None:
             tests = doctest_finding.tests_of(source, self._cwd)
             known = self._found[source] = dict(reversed(tests))
-        return known.get(name)
+        return known.get(str(payload.get("id", name)))
 
     def _run_examples(self, test: Any) -> Dict[str, Any]:
         if doctest_finding.is_skipped(test):

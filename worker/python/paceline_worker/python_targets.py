@@ -38,6 +38,13 @@ def import_from(folder: str) -> None:
         sys.path.insert(0, folder)
 
 
+def import_first_from(folder: str) -> None:
+    """The same, whatever was put before it since."""
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+
+
 def relative(path: str, start: str) -> str:
     """`path` as people read it: relative where it lies below `start`."""
     if not path:
