@@ -5,6 +5,7 @@ import os
 import unittest
 
 from collect_pytest_test import PytestCollectorTest
+from fake_agent import FakeAgent
 
 
 class FlowTest(PytestCollectorTest):
@@ -55,7 +56,25 @@ class FlowTest(PytestCollectorTest):
         self.assertEqual(names, expected)
         self.assertEqual(len({t.get("payload") for t in c.tests}), 1)
         self.assertEqual(c.errors, [])
+        self.assert_workers_find_all(c)
         return c
+
+    def assert_workers_find_all(self, c):
+        """Each of two that are given a half."""
+        os.unlink(os.path.join(self.root, "go"))
+        self.write("go", "go")
+        half = (len(c.tests) + 1) // 2
+        with FakeAgent(self.root) as agent:
+            agent.suite["options"] = c.suite["options"]
+            for tests in (c.tests[:half], c.tests[half:]):
+                names = [test["name"] for test in tests]
+                unit = agent.run(names)
+                self.assertEqual(unit.extras, [])
+                self.assertEqual(
+                    unit.outcomes, dict.fromkeys(names, "passed"),
+                    unit.results,
+                )
+        os.unlink(os.path.join(self.root, "go"))
 
     ALL = ["test_a.py::test_1", "test_a.py::test_2",
            "test_b.py::test_1", "test_b.py::test_2"]
@@ -128,6 +147,50 @@ class FlowTest(PytestCollectorTest):
                 items[:] = [t for i, t in enumerate(items) if i % 4 == 3]
             """)
         self.assert_held(self.ALL[3:])
+
+    def test_a_conftest_that_cuts_is_found_out_while_an_option_holds(self):
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                del items[:2]
+            """)
+        c = self.assert_held(self.ALL[2:], args=["--ff"])
+        self.assertTrue(json.loads(c.suite["options"])["collect_all"])
+
+    def test_options_alone_need_no_whole_list_in_workers(self):
+        c = self.assert_held(self.ALL, args=["--ff"])
+        self.assertFalse(json.loads(c.suite["options"])["collect_all"])
+
+    def test_what_is_found_out_late_is_known_before_the_suite_is_told(self):
+        # A module that is skipped comes first, and has no items to look at.
+        self.write("test_0.py", """\
+            import pytest
+            pytest.skip("not here", allow_module_level=True)
+            """)
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                del items[:2]
+            """)
+        with self.start() as c:
+            self.two_modules()
+            self.go()
+            c.collect()
+            c.finish()
+        self.assertEqual(c.names, ["test_0.py"] + self.ALL[2:])
+        self.assertTrue(json.loads(c.suite["options"])["collect_all"])
+
+    def test_ids_that_depend_on_what_came_before_with_collect_first(self):
+        self.write("conftest.py", """\
+            count = 0
+            def pytest_generate_tests(metafunc):
+                global count
+                count += 1
+                metafunc.fixturenames.append("nth")
+                metafunc.parametrize("nth", [count])
+            """)
+        self.assert_held(
+            [f"{name}[{n}]" for n, name in enumerate(self.ALL, 1)],
+            collect_first=True,
+        )
 
     def test_a_plugin_nobody_knows_holds_them(self):
         self.write("other_plugin.py", """\

@@ -9,6 +9,7 @@ import tempfile
 
 import msgpack
 
+_PATIENCE = 60.0
 PACKAGE = os.path.normpath(
     os.path.join(
         os.path.dirname(os.path.abspath(__file__)),
@@ -24,6 +25,7 @@ class Collector:
                  python=sys.executable, **more):
         ours, theirs = socket.socketpair()
         self._socket = ours
+        self._socket.settimeout(_PATIENCE)
         self._output = tempfile.TemporaryFile()
         environment = dict(os.environ, PACELINE_WORKER_FD="3")
         environment.pop("PYTEST_ADDOPTS", None)
@@ -93,6 +95,11 @@ class Collector:
 
     def all_of(self, kind):
         return [m for m in self.messages if m["type"] == kind]
+
+    @property
+    def suite(self):
+        (suite,) = self.all_of("suite")
+        return suite
 
     @property
     def tests(self):

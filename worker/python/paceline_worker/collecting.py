@@ -8,7 +8,7 @@ runner's; this holds the messages and nothing else.
 import sys
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import frames
 
@@ -49,6 +49,7 @@ class Client:
         self._channel = channel
         self._arrived: Deque[frames.Message] = deque()
         self._last_sent = time.monotonic()
+        self._announce: Optional[Callable[[], None]] = None
         self.tests = 0
         self.errors = 0
         # What was handed over, for who wants to keep it.
@@ -75,7 +76,18 @@ class Client:
             }
         )
 
+    def announce_later(self, announce: Callable[[], None]) -> None:
+        """Has `announce`, which calls `suite`, called before any tests are
+        sent: until then more may be learnt of the suite."""
+        self._announce = announce
+
+    def _announce_now(self) -> None:
+        announce, self._announce = self._announce, None
+        if announce is not None:
+            announce()
+
     def send_tests(self, tests: List[Dict[str, Any]]) -> None:
+        self._announce_now()
         for start in range(0, len(tests), _MAX_BATCH):
             batch = tests[start : start + _MAX_BATCH]
             self._send({"type": "tests", "tests": batch})
@@ -85,6 +97,7 @@ class Client:
 
     def send_kept(self, frame: bytes) -> None:
         """Hands over a frame of tests that was packed before."""
+        self._announce_now()
         self._last_sent = time.monotonic()
         try:
             self._channel.send_packed(frame)
@@ -95,6 +108,7 @@ class Client:
     def show_life(self) -> None:
         """Has the client wait on, where nothing can be handed over yet."""
         if time.monotonic() - self._last_sent > _SILENCE:
+            self._announce_now()
             self._send({"type": "tests", "tests": []})
 
     def error(self, target: str, message: str) -> None:
@@ -108,6 +122,7 @@ class Client:
 
     def collected(self, reports: str = "none",
                   also: Optional[List[str]] = None) -> None:
+        self._announce_now()
         message = {"type": "collected", "tests": self.tests,
                    "reports": reports}
         if also:

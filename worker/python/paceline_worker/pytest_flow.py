@@ -29,14 +29,22 @@ class Flow:
         self._hooks = ItemHooks(session)
         self._scopes = pytest_scopes.Scopes(session, unit)
         self._describe = Descriptions(session)
+        # Why only the whole list will do, here and in workers; empty while
+        # nothing says so.
+        self.whole_because = why_first or self._hooks.why_whole_list()
         # Why tests are held until all are known; empty while they flow.
-        self.held_because = why_first or self._hooks.why_whole_list()
+        self.held_because = (
+            self.whole_because or self._hooks.option_that_needs_all()
+        )
         # Whether a target names a part of a module.
         self._parts_named = any("::" in str(a) for a in session.config.args)
         # Whether a conftest file has left tests out.
         self._left_out = False
         self._module: Any = None
         self._pending: List[Any] = []
+        # Sent with the tests that come next: a module that is skipped says
+        # nothing of what hooks do with lists, and the suite is told of first.
+        self._skipped: List[Dict[str, Any]] = []
         # The scopes that other modules may add to, in the order seen.
         self._wide: Dict[str, List[Dict[str, Any]]] = {}
         # The names that were handed over.
@@ -48,6 +56,7 @@ class Flow:
         """pytest has found `item`."""
         if self.held_because:
             self._client.show_life()
+        if self.whole_because:
             return
         if item.path != self._module:
             self.flush()
@@ -65,26 +74,33 @@ class Flow:
         }
         if line:
             entry["line"] = line
-        self._client.send_tests([entry])
+        self._skipped.append(entry)
+
+    def send_skipped(self) -> None:
+        """Hands over what was skipped since the last tests."""
+        entries, self._skipped = self._skipped, []
+        if entries:
+            self._client.send_tests(entries)
 
     def flush(self) -> None:
         """Hands over what is complete."""
         items, self._pending = self._pending, []
-        if not items or self.held_because:
+        if not items or self.whole_because:
             return
-        self.held_because = self._hooks.why_whole_list()
-        if self.held_because:
+        self._hold_for_all(self._hooks.why_whole_list())
+        if self.whole_because:
             return
         state = ItemState(items) if self._hooks.may_mark else None
         try:
+            selected, why = self._hooks.watch(items)
+            self._hold_for_all(why)
+            if self.held_because:
+                return
             try:
-                selected, why = self._hooks.select(items)
+                selected = self._hooks.select(selected)
             except Exception as error:
-                # It may be for want of the whole list; if not, it will be
-                # raised again by pytest itself.
-                selected, why = [], f"an item hook raised {error!r}"
-            if why:
-                self.held_because = why
+                # pytest itself will raise it again, from the whole list.
+                self.held_because = f"an item hook raised {error!r}"
                 return
             if state is not None and len(selected) != len(items):
                 self._left_out = True
@@ -93,12 +109,17 @@ class Flow:
             if state is not None:
                 state.restore()
 
+    def _hold_for_all(self, why: str) -> None:
+        self.whole_because = why
+        self.held_because = why or self.held_because
+
     def end(self, session: Any) -> Optional[str]:
         """Collection is over and `session.items` is what pytest would run.
 
         Returns what to say if that is not what flowed.
         """
         self._pending = []
+        self.send_skipped()
         early = dict(self._handed)
         rest, other_marks = [], []
         for item in session.items:
@@ -169,6 +190,7 @@ class Flow:
             first.setdefault("payload", _module_payload(items))
         # Tests of a scope come one after the other.
         tests = [entry for found in by_scope.values() for entry in found]
+        self.send_skipped()
         if tests:
             self._client.send_tests(tests)
 

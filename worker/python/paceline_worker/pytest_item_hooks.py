@@ -111,15 +111,23 @@ class ItemHooks:
         self._session = session
         self._config = session.config
         self._known_count = -1
-        self._split: Tuple[Callable[..., Any], Callable[..., Any]]
+        self._foreign_hooks: Callable[..., Any]
+        self._known_hooks: Callable[..., Any]
+        # The same without what sorts by parameters.
         self._unsorted: Callable[..., Any]
         self._foreign: List[Any] = []
 
-    def why_whole_list(self) -> str:
-        """Why nothing may flow before collection is over; empty if it may."""
+    def option_that_needs_all(self) -> str:
+        """Why an option of pytest's own needs the whole list; empty if none
+        does. Workers are not given it, so they need no list."""
         for name, option in _OPTIONS.items():
             if getattr(self._config.option, name, False):
                 return f"{option} needs the whole list"
+        return ""
+
+    def why_whole_list(self) -> str:
+        """Why nothing but the whole list may be shown to some hook, here or in
+        a worker; empty if that cannot be told by looking at it."""
         self._look()
         for implementation in self._foreign:
             function = implementation.function
@@ -135,34 +143,47 @@ class ItemHooks:
         self._look()
         return bool(self._foreign)
 
-    def select(self, items: List[Any]) -> Tuple[List[Any], str]:
-        """What the hooks make of `items` alone, and why that cannot be told.
+    def watch(self, items: List[Any]) -> Tuple[List[Any], str]:
+        """What the hooks that nobody knows make of `items` alone, and why that
+        cannot be told.
 
         Whatever they do to the items themselves is the caller's to undo.
         """
         self._look()
-        foreign, known = self._split
-        hook = self._config.hook
+        if not self._foreign:
+            return items, ""
         watched = WatchedItems(items)
+        try:
+            self._call(self._foreign_hooks, watched)
+        except Exception as error:
+            # It may be for want of the whole list; if not, it will be raised
+            # again by pytest itself.
+            return [], f"an item hook raised {error!r}"
+        if watched.used_as_whole:
+            names = sorted(_where(i.function) for i in self._foreign)
+            return [], f"{', '.join(names)} uses the list as a whole"
+        return list(watched), ""
+
+    def select(self, items: List[Any]) -> List[Any]:
+        """What the other hooks make of `items` alone."""
+        self._look()
+        selected = list(items)
+        known = self._known_hooks
+        if not any(hasattr(item, "callspec") for item in selected):
+            # Without parameters there is nothing to sort by.
+            known = self._unsorted
+        self._call(known, selected)
+        return selected
+
+    def _call(self, hooks: Callable[..., Any], items: List[Any]) -> None:
+        hook = self._config.hook
         # What is left out now is left out again at the end; it is told then.
         told = hook.pytest_deselected
         hook.pytest_deselected = _tell_nobody
         try:
-            if self._foreign:
-                foreign(
-                    session=self._session, config=self._config, items=watched
-                )
-                if watched.used_as_whole:
-                    names = sorted(_where(i.function) for i in self._foreign)
-                    return [], f"{', '.join(names)} uses the list as a whole"
-            selected = list(watched)
-            if not any(hasattr(item, "callspec") for item in selected):
-                # Without parameters there is nothing to sort by.
-                known = self._unsorted
-            known(session=self._session, config=self._config, items=selected)
+            hooks(session=self._session, config=self._config, items=items)
         finally:
             hook.pytest_deselected = told
-        return selected, ""
 
     def _look(self) -> None:
         """conftest files are found while collection goes on."""
@@ -180,9 +201,11 @@ class ItemHooks:
             _HOOK,
             [i.plugin for i in foreign] + [self._session._fixturemanager],
         )
-        self._split = (
-            manager.subset_hook_caller(_HOOK, [i.plugin for i in known]),
-            manager.subset_hook_caller(_HOOK, [i.plugin for i in foreign]),
+        self._foreign_hooks = manager.subset_hook_caller(
+            _HOOK, [i.plugin for i in known]
+        )
+        self._known_hooks = manager.subset_hook_caller(
+            _HOOK, [i.plugin for i in foreign]
         )
 
 

@@ -101,7 +101,7 @@ class CollectorPlugin:
     # Collection.
 
     def pytest_collection(self, session: Any) -> bool:
-        config = session.config
+        config = self._config = session.config
         self.started = True
         self._memory = pytest_memory.Memory(config, self._request)
         why_first = self._memory.why_first
@@ -116,7 +116,9 @@ class CollectorPlugin:
                 config, self._request, self._start_path
             )
             self._was_kept = self._kept.load()
-        self._send_suite(session)
+        # Plugins are asked before collection, as under pytest-xdist.
+        told = self._look.worker_input(config)
+        self._client.announce_later(lambda: self._send_suite(config, told))
         if self._was_kept:
             self._hand_over_kept(session)
             return True
@@ -194,6 +196,7 @@ class CollectorPlugin:
             return
         if "::" not in report.nodeid:
             self._flow.flush()
+        self._client.show_life()
         if report.passed:
             return
         if report.skipped:
@@ -215,6 +218,8 @@ class CollectorPlugin:
             self._client.error(" ".join(self._request.targets), error)
         if self._flow is not None and self._flow.note():
             self._client.note(self._flow.note())
+        if self._flow is not None:
+            self._flow.send_skipped()
         also = [] if error else self._also()
         self._collection_closed = True
         self._client.collected(self._reports, also)
@@ -271,10 +276,7 @@ class CollectorPlugin:
             self._client.error(" ".join(self._request.targets), difference)
         return bool(difference)
 
-    def _send_suite(self, session: Any) -> None:
-        config = session.config
-        self._config = config
-        told = self._look.worker_input(config)
+    def _send_suite(self, config: Any, told: Any) -> None:
         options = pytest_collect.worker_options(
             config,
             self._request,
@@ -285,7 +287,7 @@ class CollectorPlugin:
             numprocesses=config.option.numprocesses,
             basetemp=self._basetemp(config),
             reports=self._reports,
-            collect_all=bool(self._memory.collect_all),
+            collect_all=bool(self._flow.whole_because),
             pdb=self._debug,
             kept=self._was_kept and self._kept.correctable,
             partial=self._request.partial,
