@@ -39,7 +39,7 @@ def result(nodeid, outcome, reports=None, **more):
         "duration": 0.75,
         "message": "",
         "details": "",
-        "worker": "gw0",
+        "worker": "local:1",
         "final": True,
         "report": json.dumps(reports).encode() if reports else b"",
         **more,
@@ -112,7 +112,7 @@ class WantedReportsTest(ControllerTest):
 
     def test_a_worker_is_told_the_same(self):
         c = self.run_with(args=["--durations=3"])
-        options = json.loads(c.messages[0]["options"])
+        options = json.loads(c.suite["options"])
         self.assertEqual(options["reports"], "all")
 
 
@@ -221,11 +221,42 @@ class PluginTest(ControllerTest):
             def pytest_terminal_summary(terminalreporter):
                 terminalreporter.write_line("|".join(lines))
             """)
-        c = self.run_with(passed("test_a.py::test_2"))
+        c = self.run_with(passed("test_a.py::test_2", worker_id="gw4"))
         self.assertIn(
-            "start test_a.py::test_2 1|setup passed gw0 gw0"
-            "|call passed gw0 gw0|teardown passed gw0 gw0|finish|end 0",
+            "start test_a.py::test_2 1|setup passed gw4 gw4"
+            "|call passed gw4 gw4|teardown passed gw4 gw4|finish|end 0",
             c.end["text"],
+        )
+
+    def test_a_worker_has_one_name_for_plugins(self):
+        # The client's name for it was in reports, its own in testnodedown.
+        self.write("conftest.py", """\
+            lines = []
+            def pytest_runtest_logreport(report):
+                if report.when == "call":
+                    lines.append(f"{report.node.gateway.id}"
+                                 f" {report.node.workerinput['workerid']}"
+                                 f" {report.worker_id}")
+            def pytest_testnodedown(node):
+                lines.append(f"down {node.gateway.id}")
+            def pytest_terminal_summary(terminalreporter):
+                terminalreporter.write_line("|".join(lines))
+            """)
+        with self.start() as c:
+            c.collect()
+            crash = result("test_a.py::test_2", "crashed", message="SIGSEGV")
+            for one in (
+                passed("test_a.py::test_1", worker_id="gw2"),
+                crash,
+                {**crash, "worker": "local:3"},
+            ):
+                c.send("result", **one)
+            c.send("leaving", worker="local:1",
+                   report=json.dumps({"workerid": "gw2"}).encode())
+            end = c.finish()
+        down = "|down gw2" if has_plugin("xdist") else ""
+        self.assertIn(
+            "gw2 gw2 gw2|gw2 gw2 gw2|gw0 gw0 gw0" + down, end["text"]
         )
 
     @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
@@ -237,7 +268,7 @@ class PluginTest(ControllerTest):
             """)
         with self.start() as c:
             c.collect()
-            options = json.loads(c.messages[0]["options"])
+            options = json.loads(c.suite["options"])
             c.finish()
         self.assertEqual(options["workerinput"], {"host": "db"})
         self.assertEqual(
@@ -256,7 +287,7 @@ class PluginTest(ControllerTest):
             """)
         with self.start() as c:
             c.collect()
-            options = json.loads(c.messages[0]["options"])
+            options = json.loads(c.suite["options"])
             notes = [m["text"] for m in c.all_of("note")]
             c.finish()
         self.assertEqual(
@@ -283,7 +314,7 @@ class PluginTest(ControllerTest):
             """)
         with self.start() as c:
             c.collect()
-            options = json.loads(c.messages[0]["options"])
+            options = json.loads(c.suite["options"])
             self.assertEqual(options["workerinput"], {"port": 4711})
             said = {"workerid": "gw3", "workeroutput": {"a": 1}}
             c.send("leaving", worker="a:3",
@@ -360,7 +391,7 @@ cov.save()
     def run_covered(self, *args):
         with self.start(args=["--cov=.", *args]) as c:
             c.collect()
-            given = json.loads(c.messages[0]["options"])["workerinput"]
+            given = json.loads(c.suite["options"])["workerinput"]
             self.assertEqual(given["cov_master_topdir"], self.root)
             self.write("worker.py", self.WORKER)
             status = os.system(

@@ -217,14 +217,24 @@ class DifferenceTest(PytestCollectorTest):
         self.write("test_b.py", "def test_1(): pass\n")
 
     def assert_told_once(self, text, names):
-        c = self.collect()
+        c = self.collect(kept=True)
         self.assertEqual(len(c.errors), 1)
         self.assertIn(text, c.errors[0]["message"])
-        again = self.collect()
+        again = self.collect(kept=True)
         self.assertEqual(again.errors, [])
         self.assertEqual(again.names, names)
+        # It is said each time, and can be undone.
+        for _ in range(2):
+            again = self.collect(kept=True)
+            self.assertEqual(len(again.notes), 1)
+            self.assertIn("selected otherwise", again.notes[0])
+            self.assertIn("--no-collection-cache", again.notes[0])
+        forgotten = self.collect(kept=False)
+        self.assertEqual(forgotten.notes, [])
+        self.assertEqual(len(forgotten.errors), 1)
+        again = self.collect(kept=True)
         self.assertTrue(
-            json.loads(again.messages[0]["options"])["collect_all"]
+            json.loads(again.suite["options"])["collect_all"]
         )
         return c
 
@@ -268,7 +278,7 @@ class DifferenceTest(PytestCollectorTest):
         )
 
     def test_a_module_that_comes_out_otherwise_in_a_worker(self):
-        with self.start() as c:
+        with self.start(kept=True) as c:
             c.collect()
             c.send(
                 "result", name="test_a.py::test_1", outcome="error",
@@ -277,11 +287,32 @@ class DifferenceTest(PytestCollectorTest):
                         " not find it when it collected test_a.py",
                 details="", final=True,
             )
-            c.finish()
-        again = self.collect()
+            end = c.finish()
+        self.assertIn("From now on", end["text"])
+        self.assertIn("test_a.py::test_1", end["text"])
+        again = self.collect(kept=True)
         self.assertTrue(
-            json.loads(again.messages[0]["options"])["collect_all"]
+            json.loads(again.suite["options"])["collect_all"]
         )
+        self.assertIn("test_a.py::test_1", again.notes[0])
+
+    def test_the_newest_of_what_is_remembered_is_kept(self):
+        folder = os.path.join(self.cache, "paceline/collect-first")
+        os.makedirs(folder)
+        for number in range(300):
+            path = os.path.join(folder, f"old{number}")
+            with open(path, "w"):
+                os.utime(path, (number, number))
+        self.write("conftest.py", """\
+            def pytest_collection_modifyitems(items):
+                if len({item.path for item in items}) > 1:
+                    items[:] = items[1:]
+            """)
+        self.collect(kept=True)
+        names = set(os.listdir(folder))
+        self.assertEqual(len(names), 256)
+        self.assertEqual(sum(not n.startswith("old") for n in names), 1)
+        self.assertNotIn("old0", names)
 
 
 class ScopeTest(PytestCollectorTest):

@@ -55,6 +55,18 @@ class KeptTest(PytestCollectorTest):
         self.assertEqual(c.errors, [])
         return c
 
+    def test_without_a_home_nothing_is_written_and_tests_are_found(self):
+        # A folder called "~" was left in the user's tree.
+        for env in ({"HOME": "here", "XDG_CACHE_HOME": ""},
+                    {"HOME": "here", "XDG_CACHE_HOME": "relative"}):
+            c = self.kept(env=env, args=["-p", "no:cacheprovider"])
+            self.assertEqual(len(c.names), 4)
+            self.assertEqual(c.errors, [])
+        self.assertEqual(
+            sorted(os.listdir(self.root)),
+            ["helper.py", "imported", "pytest.ini", "sub", "test_a.py"],
+        )
+
     def test_the_second_time_no_module_is_imported(self):
         first = self.kept()
         self.assertEqual(self.imports(), 1)
@@ -249,7 +261,7 @@ class KeptTest(PytestCollectorTest):
     def run_by_worker(self, c, scope, **more):
         tests = [t for t in c.tests if t["scope"] == scope]
         with FakeAgent(self.root) as agent:
-            agent.suite["options"] = c.messages[0]["options"]
+            agent.suite["options"] = c.suite["options"]
             return agent.run(
                 [t["name"] for t in tests],
                 payloads=[t.get("payload", b"") for t in tests], **more,

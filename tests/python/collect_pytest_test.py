@@ -74,7 +74,7 @@ class CollectTest(PytestCollectorTest):
     def test_options_put_a_worker_in_the_collectors_place(self):
         self.write("t/test_a.py", "def test_a(): pass\n")
         c = self.collect("t", args=["-k", "a"])
-        options = json.loads(c.messages[0]["options"])
+        options = json.loads(c.suite["options"])
         self.assertEqual(options["args"], ["-k", "a", "t"])
         self.assertEqual(options["rootdir"], self.root)
         self.assertEqual(options["inifile"],
@@ -185,7 +185,7 @@ class CollectTest(PytestCollectorTest):
     def test_listing_leaves_no_temporary_directory(self):
         self.write("test_a.py", "def test_a(): pass\n")
         c = self.collect(env={"PYTEST_DEBUG_TEMPROOT": self.root}, keep=False)
-        self.assertIsNone(json.loads(c.messages[0]["options"])["basetemp"])
+        self.assertIsNone(json.loads(c.suite["options"])["basetemp"])
         self.assertFalse(any("pytest-of" in n for n in os.listdir(self.root)))
 
     def test_the_limit_of_failures_is_pytests_own(self):
@@ -205,7 +205,7 @@ class CollectTest(PytestCollectorTest):
         self.write("test_b.py", "1 / 0\n")
         c = self.collect(args=["--pdb"])
         self.assertEqual(c.names, ["test_a.py::test_a"])
-        self.assertTrue(json.loads(c.messages[0]["options"])["pdb"])
+        self.assertTrue(json.loads(c.suite["options"])["pdb"])
 
     @unittest.skipUnless(has_plugin("xdist"), "pytest-xdist is not here")
     def test_xdists_options_start_nothing_here(self):

@@ -1,5 +1,6 @@
 """The pytest collector and a real worker, one after the other's word."""
 
+import json
 import os
 import unittest
 import xml.etree.ElementTree
@@ -9,8 +10,11 @@ from fake_agent import FakeAgent
 
 
 class CollectorAndWorkerTest(PytestCollectorTest):
-    def run_suite(self, *targets, args=(), units=None):
-        """Collects, runs each scope as a unit, and has plugins hear of it."""
+    def run_suite(self, *targets, args=(), units=None, alone=()):
+        """Collects, runs each scope as a unit, and has plugins hear of it.
+
+        Those in `alone` come first.
+        """
         self.units = []
         self.outcomes = {}
         with self.start(*targets, args=args) as c:
@@ -21,9 +25,10 @@ class CollectorAndWorkerTest(PytestCollectorTest):
                 if "skip_reason" not in test:
                     scopes.setdefault(test["scope"], []).append(test)
             with FakeAgent(self.root, "pytest") as agent:
-                agent.suite["options"] = c.messages[0]["options"]
+                agent.suite["options"] = c.suite["options"]
                 worker = agent.start()
-                for tests in scopes.values():
+                first = {scope: scopes.pop(scope) for scope in alone}
+                for tests in [*first.values(), *scopes.values()]:
                     unit = worker.run_unit(
                         [t["name"] for t in tests],
                         [t.get("payload", b"") for t in tests],
@@ -55,6 +60,40 @@ class CollectorAndWorkerTest(PytestCollectorTest):
                 details=result.get("details", ""), worker="w1", final=True,
             )
 
+    def test_a_module_that_imports_what_is_beside_another_one(self):
+        # Plain pytest has found that folder when it gets there; a worker that
+        # is given the second module alone has not.
+        self.write("0first/helper_x.py", "VALUE = 1\n")
+        self.write("0first/test_0.py", """\
+            import helper_x
+            def test_0(): pass
+            def test_1(): pass
+            """)
+        self.write("a/test_a.py", """\
+            from helper_x import VALUE
+            def test_a(): assert VALUE == 1
+            """)
+        self.write("a/test_broken.py", """\
+            import os
+            assert "PYTEST_XDIST_WORKER" not in os.environ
+            def test_b(): pass
+            """)
+        c = self.run_suite(alone=["a/test_a.py", "a/test_broken.py",
+                                  "0first/test_0.py"])
+        self.assertEqual(self.outcomes, {
+            "0first/test_0.py::test_0": "passed",
+            "0first/test_0.py::test_1": "passed",
+            "a/test_a.py::test_a": "passed",
+            "a/test_broken.py::test_b": "error",
+        })
+        self.assertIn("cannot be collected alone", c.end["text"])
+        self.assertIn("a/test_a.py", c.end["text"])
+        self.assertNotIn("a/test_broken.py.", c.end["text"])
+        # What nothing here could mend is remembered.
+        self.assertIn("a/test_broken.py::test_b", c.end["text"])
+        again = self.collect(kept=True)
+        self.assertTrue(json.loads(again.suite["options"])["collect_all"])
+
     def test_ids_that_depend_on_other_modules_are_named_and_then_right(self):
         self.write("conftest.py", """\
             import itertools
@@ -72,15 +111,15 @@ class CollectorAndWorkerTest(PytestCollectorTest):
             self.assertEqual(c.names, names)
             # Another worker has test_a.py.
             with FakeAgent(self.root, "pytest") as agent:
-                agent.suite["options"] = c.messages[0]["options"]
+                agent.suite["options"] = c.suite["options"]
                 unit = agent.run(names[1:], payloads=[c.tests[1]["payload"]])
             self.assertEqual(unit.outcomes, {names[1]: "error"})
             self.pass_on(c, "all", names[1], unit.results[0])
             c.finish()
-        with self.start() as c:
+        with self.start(kept=True) as c:
             c.collect()
             with FakeAgent(self.root, "pytest") as agent:
-                agent.suite["options"] = c.messages[0]["options"]
+                agent.suite["options"] = c.suite["options"]
                 unit = agent.run(names[1:])
             self.assertEqual(unit.outcomes, {names[1]: "passed"})
             c.finish()

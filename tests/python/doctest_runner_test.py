@@ -55,7 +55,7 @@ class DoctestRunnerTest(unittest.TestCase):
         c = self.collect(*targets, args=args)
         self.assertEqual(c.errors, [])
         with FakeAgent(self.folder, "doctest") as agent:
-            agent.suite["options"] = c.messages[0]["options"]
+            agent.suite["options"] = c.suite["options"]
             worker = agent.start()
             unit = worker.run_unit(c.names, [t["payload"] for t in c.tests])
             worker.leave()
@@ -164,7 +164,7 @@ class DoctestRunnerTest(unittest.TestCase):
         self.assertIn("b/util.py cannot be imported as util", message)
         self.assertIn("a/util.py", message)
         with FakeAgent(self.folder, "doctest") as agent:
-            agent.suite["options"] = c.messages[0]["options"]
+            agent.suite["options"] = c.suite["options"]
             worker = agent.start()
             other = dict(json.loads(c.tests[0]["payload"]), path="b/util.py")
             unit = worker.run_unit(

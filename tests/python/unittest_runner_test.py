@@ -53,7 +53,7 @@ class UnittestRunnerTest(unittest.TestCase):
 
     def run_tests(self, c, tests):
         with FakeAgent(self.folder, "unittest") as agent:
-            agent.suite["options"] = c.messages[0]["options"]
+            agent.suite["options"] = c.suite["options"]
             worker = agent.start()
             unit = worker.run_unit(
                 [t["name"] for t in tests],
@@ -326,7 +326,7 @@ class OutcomeTest(UnittestRunnerTest):
             """)
         c = self.collect(".")
         with FakeAgent(self.folder, "unittest") as agent:
-            agent.suite["options"] = c.messages[0]["options"]
+            agent.suite["options"] = c.suite["options"]
             unit = agent.start().run_unit(
                 c.names, [t["payload"] for t in c.tests]
             )

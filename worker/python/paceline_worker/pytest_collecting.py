@@ -86,16 +86,19 @@ class Collecting:
         self._errors: Dict[str, str] = {}
         self._new_errors: List[Tuple[str, str, str]] = []
         self._targets = list(session.config.args)
+        # Whether everything was collected, or that was tried.
+        self._has_all = False
+        # Modules that can only be collected once others were.
+        self.after_others: List[str] = []
 
     def collect_for(self, unit: Unit, hooks: Any) -> None:
         """Collects the files of `unit` that have not been collected."""
         if self._collect_all:
             self._collect_all = False
+            self._has_all = True
             error = self._collect(self._targets)
             if error:
                 self._errors[""] = error
-            for items in list(self.items.values()):
-                self._files.setdefault(file_of(items[0].nodeid), [])
         wanted: Dict[str, str] = {}
         for name in unit.names:
             file = file_of(name)
@@ -109,6 +112,8 @@ class Collecting:
                 wanted[file] = path
         if wanted:
             self._collect_files(wanted)
+            hooks.leave_if_forked()
+            self._collect_after_others(wanted, unit, hooks)
             hooks.leave_if_forked()
         self._compare(unit, hooks)
 
@@ -181,6 +186,32 @@ class Collecting:
         for file in wanted:
             self._files.setdefault(file, [])
 
+    def _collect_after_others(self, wanted: Dict[str, str], unit: Unit,
+                              hooks: Any) -> None:
+        """Collects all there is where modules fail that discovery could
+        collect: they may import what lies beside another module, which is
+        found once that one was imported."""
+        with_tests = {file_of(n) for n in unit.names if "::" in n}
+        failed = {}
+        for file in wanted:
+            report = hooks.collect_reports.get(file)
+            if not self._files[file] and file in with_tests and (
+                file in self._errors or (report is not None and report.failed)
+            ):
+                failed[file] = report
+        if not failed or self._has_all:
+            return
+        self._has_all = True
+        for file in failed:
+            hooks.collect_reports.pop(file, None)
+        self._collect(self._targets)
+        for file, report in failed.items():
+            if self._files[file]:
+                self._errors.pop(file, None)
+                self.after_others.append(file)
+            elif report is not None:
+                hooks.collect_reports[file] = report
+
     def _collect(self, paths: List[str]) -> str:
         """Collects `paths` by pytest's own hook; returns what went wrong."""
         session = self._session
@@ -201,9 +232,12 @@ class Collecting:
         # Failed collectors count as failures, which nobody here acts on.
         session.testsfailed = failed
         session.shouldfail = False
+        known = {file for file, ids in self._files.items() if ids}
         for item in session.items:
-            self.items.setdefault(item.nodeid, []).append(item)
-            self._files.setdefault(file_of(item.nodeid), []).append(item.nodeid)
+            file = file_of(item.nodeid)
+            if file not in known:
+                self.items.setdefault(item.nodeid, []).append(item)
+                self._files.setdefault(file, []).append(item.nodeid)
         return error
 
     def _compare(self, unit: Unit, hooks: Any) -> None:

@@ -36,9 +36,7 @@ _CONTENT = (
     "pytest_mock.",
     "paceline_worker.",
 )
-# How a worker says that a module's tests have other ids when it is alone, and
-# how it begins to say so of anything that it finds otherwise.
-_NOT_COLLECTED = "discovery has found this test, but the worker did not find it"
+# How a worker begins to say so of anything that it finds otherwise.
 _DIFFERENCE = ("discovery has found this test, ", "the worker has found ")
 _OPTIONS_THAT_NEED_ALL = (
     "xmlpath",
@@ -90,14 +88,16 @@ class Controller:
         self._entries = entries
         self._locations: Optional[Dict[str, Any]] = None
         self.interrupted = False
-        # Names of tests that their worker did not find when it collected.
-        self.not_collected: List[str] = []
         # Names of tests that discovery and workers do not agree on.
         self.differences: List[str] = []
         # Of a kept collection, tests that workers found to be gone, and some of
         # those that they found beyond it, in the order they told of them.
         self.gone: Dict[str, None] = {}
         self.found: Dict[str, None] = {}
+        # Modules that a worker could collect only after all others.
+        self.after_others: Dict[str, None] = {}
+        # What plugins call the workers, by the names that the client has.
+        self._workers: Dict[str, str] = {}
 
     def says_otherwise(self) -> bool:
         """Whether workers found what discovery had not, or not what it had."""
@@ -117,8 +117,6 @@ class Controller:
 
     def _result(self, result: Dict[str, Any]) -> None:
         message = str(result.get("message", ""))
-        if message.startswith(_NOT_COLLECTED):
-            self.not_collected.append(str(result.get("name")))
         if message.startswith(_DIFFERENCE):
             name = str(result.get("name"))
             if result.get("outcome") == "skipped":
@@ -126,10 +124,16 @@ class Controller:
             else:
                 self.differences.append(name)
         nodeid, location = self._find(str(result.get("name", "")))
-        node = self._look.node(str(result.get("worker") or "gw0"))
+        entries = pytest_reports.parse(result.get("report") or b"")
+        node = self._look.node(
+            self._worker(
+                result, next((e["worker_id"] for e in entries
+                              if e.get("worker_id")), "")
+            )
+        )
         hook = self._config.hook
         reports = []
-        for entry in pytest_reports.parse(result.get("report") or b""):
+        for entry in entries:
             if pytest_reports.is_warning(entry):
                 self._warning(entry)
                 continue
@@ -170,9 +174,12 @@ class Controller:
             said = {}
         if not isinstance(said, dict):
             said = {}
-        worker = str(said.get("workerid") or message.get("worker") or "gw0")
+        worker = self._worker(message, said.get("workerid"))
         output = said.get("workeroutput")
         self.found.update((str(n), None) for n in said.get("found") or ())
+        self.after_others.update(
+            (str(n), None) for n in said.get("after_others") or ()
+        )
         for entry in said.get("warnings") or ():
             if isinstance(entry, dict):
                 self._warning(entry)
@@ -182,6 +189,21 @@ class Controller:
             output if isinstance(output, dict) else {},
             str(said.get("error") or ""),
         )
+
+    def _worker(self, message: Dict[str, Any], own: Any) -> str:
+        """What plugins call the worker that `message` is of: the name that it
+        has for itself, which its reports bring, and not the client's."""
+        told = str(message.get("worker") or "")
+        if own:
+            self._workers[told] = str(own)
+        elif told not in self._workers:
+            # It has brought no report yet, and may be dead.
+            taken = set(self._workers.values())
+            number = 0
+            while f"gw{number}" in taken:
+                number += 1
+            self._workers[told] = f"gw{number}"
+        return self._workers[told]
 
     def _find(self, name: str) -> Tuple[str, pytest_reports.Location]:
         """The node id and location of the test called `name`."""

@@ -234,5 +234,6 @@ def _difference(more: List[str], fewer: List[str],
         "pytest selects otherwise from the whole list than from its modules"
         f" one by one: {'; '.join(parts)}. Tests may have run that plain"
         " pytest would not have chosen. From now on this suite is collected"
-        " before any of it runs; --collect-first does so at once."
+        " before any of it runs, until --no-collection-cache is given;"
+        " --collect-first does so at once."
     )

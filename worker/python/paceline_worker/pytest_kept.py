@@ -20,7 +20,7 @@ import sys
 import sysconfig
 from typing import Any, Dict, Iterator, List, Optional
 
-from . import file_marks, frames
+from . import file_marks, frames, user_cache
 from .collecting import Client, Request
 from .pytest_digest import short_forms
 from .pytest_item_hooks import from_known_plugin
@@ -75,10 +75,8 @@ class KeptCollection:
             request.unit,
         ]
         self._identity = _digest([names, _identity(config, start_path)])
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser(
-            "~/.cache"
-        )
-        self._folder = os.path.join(base, "paceline", "collections")
+        # Empty where there is no place to keep anything.
+        self._folder = user_cache.folder("collections") or ""
         self._path = os.path.join(self._folder, _digest(names)[:32])
         self._frames = b""
         self.tests = 0
@@ -87,6 +85,8 @@ class KeptCollection:
 
     def load(self) -> bool:
         """Whether there is a collection, and it still holds."""
+        if not self._folder:
+            return False
         try:
             with open(self._path, "rb") as file:
                 data = file.read(_MAX_BYTES)
@@ -137,7 +137,7 @@ class KeptCollection:
 
         Where that cannot be done, the next run collects again.
         """
-        if self._someone_chooses():
+        if not self._folder or self._someone_chooses():
             return
         try:
             tests = _for_workers(tests)

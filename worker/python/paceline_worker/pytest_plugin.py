@@ -19,6 +19,7 @@ from .pytest_xdist_look import XdistLook
 
 _MAX_BROKEN_FOLDERS = 20
 _MAX_NAMED = 5
+_FORGET = "--no-collection-cache forgets that."
 
 
 class CollectorPlugin:
@@ -42,8 +43,9 @@ class CollectorPlugin:
         self._broken_folder: Optional[Path] = None
         # Tests for which what was kept is not so.
         self._out_of_date: List[str] = []
-        # What workers have made good of that, in sentences.
-        self._corrected = ""
+        # What workers have made good of that, and what else they have found
+        # out of the suite, in sentences.
+        self._remarks = ""
         self.client_gone = False
         self.started = False
         self.finished = False
@@ -52,9 +54,9 @@ class CollectorPlugin:
     @property
     def text(self) -> str:
         text = self._terminal.text() if self._terminal else ""
-        if text and self._corrected and not text.endswith("\n"):
+        if text and self._remarks and not text.endswith("\n"):
             text += "\n"
-        return text + self._corrected
+        return text + self._remarks
 
     def error_at_end(self, status: Any) -> str:
         """What a plugin found fault with after the tests, such as coverage
@@ -241,9 +243,17 @@ class CollectorPlugin:
         if self._was_kept and controller.says_otherwise():
             self._kept.forget()
             self._out_of_date = controller.differences
-            self._corrected = _corrections(controller)
-        elif controller.not_collected:
-            self._memory.collect_first_from_now_on()
+            self._remarks = _corrections(controller)
+        elif controller.differences:
+            self._remarks = self._remember(
+                "workers and discovery did not agree on"
+                f" {_some(controller.differences)}"
+            )
+        if controller.after_others:
+            self._remarks += (
+                "These modules cannot be collected alone, so their workers"
+                f" collected all: {_some(list(controller.after_others))}.\n"
+            )
         self._failed_before = session.testsfailed
         self._terminal.keep_summaries()
         self.finished = True
@@ -272,9 +282,18 @@ class CollectorPlugin:
         """Returns whether the whole list differs from its parts."""
         difference = self._flow.end(session)
         if difference:
-            self._memory.collect_first_from_now_on()
+            self._remember("pytest selected otherwise from the whole list"
+                           " than from its modules one by one")
             self._client.error(" ".join(self._request.targets), difference)
         return bool(difference)
+
+    def _remember(self, reason: str) -> str:
+        """Returns what people should know of that."""
+        self._memory.collect_first_from_now_on(reason)
+        return (
+            f"From now on this suite is collected before any of it runs, for"
+            f" {reason}. {_FORGET}\n"
+        )
 
     def _send_suite(self, config: Any, told: Any) -> None:
         options = pytest_collect.worker_options(
@@ -302,6 +321,11 @@ class CollectorPlugin:
         )
         if told.note():
             self._client.note(told.note())
+        if self._memory.why_first:
+            self._client.note(
+                "This suite is collected before any of it runs, for in an"
+                f" earlier run {self._memory.why_first}. {_FORGET}"
+            )
 
     def _basetemp(self, config: Any) -> Any:
         factory = getattr(config, "_tmp_path_factory", None)

@@ -13,7 +13,8 @@ from .json_safe import json_safe
 from .worker import MAX_REPORT, cut
 
 _NOT_THE_USERS = ("/paceline_worker/", "/_pytest/", "/pluggy/")
-# Of the tests that a worker has found beyond a kept collection.
+# Of the tests that a worker has found beyond a kept collection, and of modules
+# that it could only collect after others.
 MAX_FOUND_NAMED = 20
 # Worst last: of several reports of a test the worst counts.
 _ORDER = ("passed", "skipped", "xpassed", "xfailed", "failed", "error")
@@ -271,5 +272,6 @@ def leaving_report(session: Any) -> bytes:
                 serialize_warning(*w) for w in session.hooks.warnings
             ],
             "found": session.collecting.found_names[:MAX_FOUND_NAMED],
+            "after_others": session.collecting.after_others[:MAX_FOUND_NAMED],
         }
     ).encode()
