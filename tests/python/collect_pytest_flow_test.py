@@ -282,7 +282,7 @@ class DifferenceTest(PytestCollectorTest):
             c.collect()
             c.send(
                 "result", name="test_a.py::test_1", outcome="error",
-                verdict="error", duration=0.0, report=b"", worker="gw0",
+                duration=0.0, report=b"", worker="gw0",
                 message="discovery has found this test, but the worker did"
                         " not find it when it collected test_a.py",
                 details="", final=True,

@@ -188,17 +188,15 @@ class CollectTest(PytestCollectorTest):
         self.assertIsNone(json.loads(c.suite["options"])["basetemp"])
         self.assertFalse(any("pytest-of" in n for n in os.listdir(self.root)))
 
-    def test_the_limit_of_failures_is_pytests_own(self):
+    def test_pytests_own_limit_of_failures_is_said_to_do_nothing(self):
         self.write("test_a.py", "def test_a(): pass\n")
-        self.write("pytest.ini", "[pytest]\naddopts = --maxfail=3\n")
-        self.assertEqual(self.collect().messages[0]["max_fail"], 3)
-        c = self.collect(args=["-x"])
-        self.assertEqual(c.messages[0]["max_fail"], 1)
-
-    def test_stepwise_stops_at_the_first_failure(self):
-        self.write("test_a.py", "def test_a(): pass\n")
-        c = self.collect(args=["--sw"])
-        self.assertEqual(c.messages[0]["max_fail"], 1)
+        for args, env in (
+            (["-x"], {}), (["--sw"], {}),
+            ([], {"PYTEST_ADDOPTS": "--maxfail=3"}),
+        ):
+            with self.subTest(args):
+                (note,) = self.collect(args=args, env=env).notes
+                self.assertIn("--max-fail", note)
 
     def test_the_debugger_is_left_to_the_worker(self):
         self.write("test_a.py", "def test_a(): pass\n")

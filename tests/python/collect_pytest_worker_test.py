@@ -54,7 +54,7 @@ class CollectorAndWorkerTest(PytestCollectorTest):
         ):
             c.send(
                 "result", name=name, outcome=result["outcome"],
-                verdict=result["outcome"], duration=result["duration"],
+                duration=result["duration"],
                 report=result.get("report", b""),
                 message=result.get("message", ""),
                 details=result.get("details", ""), worker="w1", final=True,

@@ -69,7 +69,6 @@ class DoctestRunnerTest(unittest.TestCase):
             "adding", "adding.add", "adding.Box.open", "adding.Box.shut",
         ])
         self.assertEqual([t["line"] for t in c.tests], [3, 9, 21, 27])
-        self.assertEqual({t["kind"] for t in c.tests}, {"run_doctest"})
         self.assertEqual({t["file"] for t in c.tests}, {"adding.py"})
         self.assertFalse(c.messages[0]["scopes_share_setup"])
 

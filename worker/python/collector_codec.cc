@@ -26,15 +26,13 @@ auto WorkerKeys(M& m) {
               Defaulted("collect_first", m.collect_first, kSwitch),
               Defaulted("keep", m.keep, kSwitch),
               Defaulted("kept", m.kept, kSwitch),
-              Optional("partial", m.partial, kSwitch),
-              Optional("max_fail", m.max_fail, kNumber));
+              Optional("partial", m.partial, kSwitch));
 }
 
 template <Like<CollectorResult> M>
 auto WorkerKeys(M& m) {
   return Keys(Required("name", m.name, kAnyName),
               Required("outcome", m.outcome, kWord),
-              Optional("verdict", m.verdict, kShortWord),
               Optional("duration", m.duration, kTime),
               Optional("report", m.report, kCaptured),
               Optional("message", m.message, kSentence),
@@ -60,8 +58,7 @@ auto WorkerKeys(M& m) {
               Required("options", m.options, kOpaque),
               Optional("working_directory", m.working_directory, kPath),
               Optional("scopes_share_setup", m.scopes_share_setup, kSwitch),
-              Optional("env", m.env, ArrayOf(kEnv, 1024)),
-              Optional("max_fail", m.max_fail, kNumber));
+              Optional("env", m.env, ArrayOf(kEnv, 1024)));
 }
 
 template <Like<CollectedTest> M>
@@ -73,7 +70,6 @@ auto WorkerKeys(M& m) {
               Optional("labels", m.labels, ArrayOf(kAnyName, 1024)),
               Optional("skip_reason", m.skip_reason, kSentence),
               Optional("timeout", m.timeout, kTime),
-              Optional("kind", m.kind, kShortWord),
               Optional("payload", m.payload, kOpaque));
 }
 

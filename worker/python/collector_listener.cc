@@ -71,9 +71,6 @@ void CollectorListener::Tell(HeardResult result) {
   told.name = std::move(result.test);
   told.outcome = result.outcome;
   told.final = result.verdict.has_value();
-  if (told.final) {
-    told.verdict = std::string(ToString(*result.verdict));
-  }
   told.duration = result.duration;
   told.message = std::move(result.message);
   told.details = std::move(result.details);

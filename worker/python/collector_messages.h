@@ -38,7 +38,6 @@ struct CollectRequest {
   bool kept = false;
   // Not all of what is found is run.
   bool partial = false;
-  std::uint32_t max_fail = 0;
 
   friend bool operator==(const CollectRequest&,
                          const CollectRequest&) = default;
@@ -48,14 +47,13 @@ struct CollectRequest {
 struct CollectorResult {
   std::string name;
   Outcome outcome = Outcome::kNotRun;
-  // The test's, where this attempt settled it; else empty.
-  std::string verdict;
   Duration duration{};
   std::string report;
   std::string message;
   std::string details;
   // Which one ran it, for people.
   std::string worker;
+  // No other attempt follows.
   bool final = false;
 
   friend bool operator==(const CollectorResult&,
@@ -91,8 +89,6 @@ struct CollectedSuite {
   std::string working_directory;
   bool scopes_share_setup = false;
   std::vector<EnvEdit> env;
-  // The framework's own limit (pytest's -x in an ini file); 0: none.
-  std::uint32_t max_fail = 0;
 
   friend bool operator==(const CollectedSuite&,
                          const CollectedSuite&) = default;
@@ -107,7 +103,6 @@ struct CollectedTest {
   // Not empty: known to be skipped, and why.
   std::string skip_reason;
   Duration timeout{};
-  std::string kind;
   std::string payload;
 
   friend bool operator==(const CollectedTest&, const CollectedTest&) = default;

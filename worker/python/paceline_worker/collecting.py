@@ -35,7 +35,6 @@ class Request:
         self.kept: bool = bool(message.get("kept", False))
         # Whether the client leaves out some of what is found.
         self.partial: bool = bool(message.get("partial", False))
-        self.max_fail: int = int(message.get("max_fail", 0))
 
 
 class ClientGone(Exception):
@@ -62,8 +61,8 @@ class Client:
         return Request(message)
 
     def suite(self, name: str, options: bytes, working_directory: str,
-              scopes_share_setup: bool, env: Optional[List[Any]] = None,
-              max_fail: int = 0) -> None:
+              scopes_share_setup: bool,
+              env: Optional[List[Any]] = None) -> None:
         self._send(
             {
                 "type": "suite",
@@ -72,7 +71,6 @@ class Client:
                 "working_directory": working_directory,
                 "scopes_share_setup": scopes_share_setup,
                 "env": env or [],
-                "max_fail": max_fail,
             }
         )
 

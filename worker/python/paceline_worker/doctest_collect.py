@@ -74,7 +74,6 @@ def _tell(client: Client, source: doctest_finding.Source, cwd: str,
         name = identity if nth == 1 else f"{identity} #{nth}"
         payload = {**source._asdict(), "id": identity}
         entry: Dict[str, Any] = {
-            "kind": "run_doctest",
             "name": name,
             "scope": source.module or name,
             "payload": json.dumps(payload).encode(),

@@ -43,7 +43,6 @@ class Hooks:
         self.warnings: List[Tuple[Any, str, str, Any]] = []
         # (fixture, exception) of tear-downs since the list was last emptied.
         self.failed_fixtures: List[Tuple[str, BaseException]] = []
-        self.internal_error = ""
         # In which the worker's units are run.
         self.loop: Callable[[], None] = lambda: None
 
@@ -71,9 +70,6 @@ class Hooks:
         self, warning_message: Any, when: str, nodeid: str, location: Any
     ) -> None:
         self.warnings.append((warning_message, when, nodeid, location))
-
-    def pytest_internalerror(self, excrepr: Any) -> None:
-        self.internal_error = str(excrepr)
 
     def pytest_sessionfinish(self, exitstatus: Any) -> None:
         output = self._worker_session.config.workeroutput

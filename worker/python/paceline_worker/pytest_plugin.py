@@ -317,8 +317,12 @@ class CollectorPlugin:
             str(config.invocation_params.dir),
             True,
             pytest_collect.passed_on_environment(),
-            max_fail=_max_fail(config.option),
         )
+        ignored = _limit_of_failures(config.option)
+        if ignored:
+            self._client.note(
+                f"pytest's {ignored} ends no run here: use --max-fail N"
+            )
         if told.note():
             self._client.note(told.note())
         if self._memory.why_first:
@@ -356,12 +360,11 @@ def _some(names: List[str]) -> str:
     return shown + ", …" if len(names) > _MAX_NAMED else shown
 
 
-def _max_fail(option: Any) -> int:
-    """After how many failures pytest stops; 0: never."""
-    limit = int(getattr(option, "maxfail", 0) or 0)
-    if limit or not getattr(option, "stepwise", False):
-        return limit
-    return 2 if getattr(option, "stepwise_skip", False) else 1
+def _limit_of_failures(option: Any) -> str:
+    """The option with which pytest would stop after some failures."""
+    if getattr(option, "maxfail", 0):
+        return "-x or --maxfail"
+    return "--stepwise" if getattr(option, "stepwise", False) else ""
 
 
 def _failure_text(report: Any) -> str:

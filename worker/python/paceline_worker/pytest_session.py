@@ -159,7 +159,7 @@ class WorkerSession:
     ) -> None:
         self.config = config
         self.worker_id = worker_id
-        self.reports_wanted = options.get("reports", "auto")
+        self.reports_wanted = options.get("reports", "bad")
         self.over = ""
         self._collectors_host = options.get("host")
         self._item: Any = None

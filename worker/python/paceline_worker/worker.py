@@ -96,11 +96,9 @@ class Unit:
 
     def __init__(self, message: frames.Message) -> None:
         self.request: int = message["request"]
-        self.number: int = message.get("unit", 0)
         self.tests: List[frames.Message] = message["tests"]
-        # Not for TMPDIR: it goes with the unit, and what a Python process
-        # makes in it may well outlive that.
-        self.temp_dir: str = message.get("temp_dir", "")
+        # Its temp_dir is not for TMPDIR: it goes with the unit, and what a
+        # Python process makes in it may well outlive that.
         # Found tests that had their result in a worker before.
         self.found: List[str] = message.get("found", [])
 
