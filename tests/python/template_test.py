@@ -236,6 +236,36 @@ class UnforkableTest(unittest.TestCase):
                     )
                     self.assertIn(name, reason)
 
+    def test_a_file_that_is_read_is_read_by_each_worker(self):
+        # They shared its position: the first one got it all.
+        folder = make_suite(
+            self,
+            {
+                "data.txt": "first\nrest\n",
+                "conftest.py": "import os, pytest\n"
+                "FILE = open(os.path.join(os.path.dirname(__file__),"
+                " 'data.txt'), 'rb', buffering=0)\n"
+                "FILE.read(6)\n"
+                "os.set_inheritable(FILE.fileno(), True)\n"
+                "@pytest.fixture(scope='session')\n"
+                "def data():\n"
+                "    return FILE.read()\n",
+                "test_x.py": "from conftest import FILE\n"
+                "import os\n"
+                "def test_x(data):\n"
+                "    assert data == b'rest\\n'\n"
+                "    assert os.get_inheritable(FILE.fileno())\n",
+            },
+        )
+        with FakeAgent(folder) as agent:
+            template = agent.start(template=True)
+            self.assertTrue(template.ready()["forkable"])
+            for number in range(2):
+                worker = template.fork(number)
+                unit = worker.run_unit(["test_x.py::test_x"])
+                worker.leave()
+                self.assertEqual(list(unit.outcomes.values()), ["passed"])
+
     def test_a_copy_of_the_environment_is_no_reason(self):
         folder = make_suite(
             self,

@@ -330,7 +330,7 @@ def _redirect(output: int) -> None:
 
     `output` takes the place of the template's standard output and error, where
     ever they were copied to; a temporary file without a name becomes another
-    with the same content.
+    with the same content, and one that is read is opened anew.
     """
     shared = set()
     for descriptor in (1, 2):
@@ -353,10 +353,32 @@ def _redirect(output: int) -> None:
             if identity not in scratch:
                 scratch[identity] = _copy_scratch(descriptor)
             os.dup2(scratch[identity], descriptor, inheritable)
+        elif stat.S_ISREG(status.st_mode):
+            _open_anew(descriptor, inheritable)
     for descriptor in scratch.values():
         os.close(descriptor)
     os.dup2(output, 1)
     os.dup2(output, 2)
+
+
+def _open_anew(descriptor: int, inheritable: bool) -> None:
+    """Gives a file that is read a position of its own: what one worker reads
+    would be missing to the others."""
+    import fcntl
+
+    try:
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_PATH:
+            return
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        fresh = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+    except OSError:
+        return  # it may not be readable any more
+    try:
+        os.lseek(fresh, position, os.SEEK_SET)
+        os.dup2(fresh, descriptor, inheritable)
+    finally:
+        os.close(fresh)
 
 
 def _copy_scratch(descriptor: int) -> int:
