@@ -94,6 +94,37 @@ class CollectorAndWorkerTest(PytestCollectorTest):
         again = self.collect(kept=True)
         self.assertTrue(json.loads(again.suite["options"])["collect_all"])
 
+    def test_names_that_are_too_long_are_shortened(self):
+        # One of them ended the whole discovery, as did many long ones.
+        self.write("test_a.py", """\
+            import pytest
+            @pytest.mark.parametrize("x", ["a" * 20_000, "a" * 20_001])
+            def test_long(x): pass
+            @pytest.mark.parametrize(
+                "x", [str(n) * 3_000 for n in range(1000, 2000)])
+            def test_many(x): pass
+            @pytest.mark.parametrize("x", ["b" * 60_000, "c"])
+            def test_too_long(x): pass
+            def test_other(): pass
+            """)
+        with self.start() as c:
+            c.collect()
+            c.finish()
+        (error,) = c.errors
+        self.assertEqual(error["target"], "test_a.py")
+        self.assertIn("::test_too_long[bbb", error["message"])
+        self.assertIn("line 7", error["message"])
+        self.assertEqual(len(set(c.names)), 2 + 1000 + 1 + 1)
+        self.assertLess(max(map(len, c.names)), 13_000)
+        tests = [t for t in c.tests if "1000" in t["name"]
+                 or "test_many" not in t["name"]]
+        with FakeAgent(self.root) as agent:
+            agent.suite["options"] = c.suite["options"]
+            unit = agent.run([t["name"] for t in tests],
+                             payloads=[t.get("payload", b"") for t in tests])
+        self.assertEqual(set(unit.outcomes.values()), {"passed"})
+        self.assertEqual(len(unit.outcomes), 5)
+
     def test_ids_that_depend_on_other_modules_are_named_and_then_right(self):
         self.write("conftest.py", """\
             import itertools

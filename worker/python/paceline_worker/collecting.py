@@ -8,13 +8,18 @@ runner's; this holds the messages and nothing else.
 import sys
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from . import frames
 
 # A frame of tests holds this many at most: whoever reads them has to handle
 # it in one go.
 _MAX_BATCH = 512
+# And so much text: a frame has 8 MiB, and a character may take six bytes.
+_MAX_BATCH_TEXT = 1 << 20
+# Of a test's name and the like, and of its payload.
+_MAX_NAME = 16 << 10
+_MAX_PAYLOAD = 48 << 10
 # The client gives up on a collector that says nothing for long.
 _SILENCE = 5.0
 # A failure's text; pytest can print the source of half a project.
@@ -86,12 +91,32 @@ class Client:
 
     def send_tests(self, tests: List[Dict[str, Any]]) -> None:
         self._announce_now()
-        for start in range(0, len(tests), _MAX_BATCH):
-            batch = tests[start : start + _MAX_BATCH]
+        tests = [test for test in tests if self._can_be_sent(test)]
+        for batch in batches(tests):
             self._send({"type": "tests", "tests": batch})
         self.tests += len(tests)
         self.handed_over += tests
         self.drain()
+
+    def _can_be_sent(self, test: Dict[str, Any]) -> bool:
+        """If not, it is an error, and the others can."""
+        for key, most in (("name", _MAX_NAME), ("scope", _MAX_NAME),
+                          ("file", _MAX_NAME), ("payload", _MAX_PAYLOAD)):
+            value = test.get(key, "")
+            if len(value) * 6 <= most:
+                continue
+            if isinstance(value, str):
+                value = value.encode("utf-8", "backslashreplace")
+            if len(value) > most:
+                name = str(test["name"])[:200]
+                self.error(
+                    str(test.get("file") or name)[:200],
+                    f"the {key} of a test in line {test.get('line', 0)} has"
+                    f" {len(value)} bytes, of {most} at most; the test is"
+                    f" called {name}…",
+                )
+                return False
+        return True
 
     def send_kept(self, frame: bytes) -> None:
         """Hands over a frame of tests that was packed before."""
@@ -158,6 +183,23 @@ class Client:
             self._channel.send(message)
         except frames.ChannelClosed as error:
             raise ClientGone() from error
+
+
+def batches(tests: List[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:
+    """`tests` in parts, each for a frame."""
+    batch: List[Dict[str, Any]] = []
+    text = 0
+    for test in tests:
+        size = sum(len(v) for v in test.values() if isinstance(v, (str, bytes)))
+        size += sum(map(len, test.get("labels", ())))
+        if batch and (len(batch) == _MAX_BATCH or (
+                text + size > _MAX_BATCH_TEXT)):
+            yield batch
+            batch, text = [], 0
+        batch.append(test)
+        text += size
+    if batch:
+        yield batch
 
 
 def cut(text: str) -> str:

@@ -3,6 +3,7 @@
 It is asked for every test there is, so what costs is done once a file.
 """
 
+import hashlib
 import json
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -12,6 +13,8 @@ from .pytest_speed import code_of_plain
 
 # Marks that say how a test is made, not what it is.
 _NO_LABELS = frozenset(["parametrize", "usefixtures"])
+# The client takes 16 KiB.
+_MAX_NAME = 15 << 10
 
 
 class Descriptions:
@@ -30,9 +33,8 @@ class Descriptions:
         """A name for `nodeid` that no other test has."""
         nth = self._names.get(nodeid, 0) + 1
         self._names[nodeid] = nth
-        if nth == 1:
-            return nodeid
-        return f"{nodeid} #{nth}"
+        name = _shortened(nodeid)
+        return name if nth == 1 else f"{name} #{nth}"
 
     def entry(self, item: Any, labels: List[str],
               scope: str) -> Optional[Dict[str, Any]]:
@@ -48,10 +50,11 @@ class Descriptions:
         if function is not None:
             self._functions[(nodeid, nth + 1)] = function
         file, line = self._place(item, function)
-        entry = {"name": name, "scope": scope, "file": file, "line": line}
+        entry = {"name": name, "scope": _shortened(scope), "file": file,
+                 "line": line}
         if labels:
             entry["labels"] = labels
-        if nth:
+        if name != nodeid:
             entry["payload"] = json.dumps(
                 {"id": nodeid, "nth": nth + 1}
             ).encode()
@@ -101,6 +104,17 @@ class Descriptions:
         if known is None:
             known = self._files[file] = str(item.location[0])
         return known, code.co_firstlineno
+
+
+def _shortened(nodeid: str) -> str:
+    """A node id, or what stands for one that is too long for a name."""
+    if len(nodeid) * 6 <= _MAX_NAME:
+        return nodeid
+    data = nodeid.encode("utf-8", "backslashreplace")
+    if len(data) <= _MAX_NAME:
+        return nodeid
+    start = data[: 1 << 10].decode("utf-8", "ignore")
+    return f"{start}… {hashlib.sha1(data).hexdigest()[:16]}"
 
 
 def timeout_of(item: Any) -> int:

@@ -187,7 +187,9 @@ class Flow:
                 entry
             )
         if whole_module and first is not None:
-            first.setdefault("payload", _module_payload(items))
+            payload = json.loads(first.get("payload", b"{}"))
+            payload["module"] = _described(items)
+            first["payload"] = json.dumps(payload).encode()
         # Tests of a scope come one after the other.
         tests = [entry for found in by_scope.values() for entry in found]
         self.send_skipped()
@@ -195,16 +197,12 @@ class Flow:
             self._client.send_tests(tests)
 
 
-def _module_payload(items: List[Any]) -> bytes:
+def _described(items: List[Any]) -> Dict[str, Any]:
     """How a worker knows that it has found what we have."""
-    return json.dumps(
-        {
-            "module": {
-                "count": len(items),
-                "digest": digest([item.nodeid for item in items]),
-            }
-        }
-    ).encode()
+    return {
+        "count": len(items),
+        "digest": digest([item.nodeid for item in items]),
+    }
 
 
 def _skip_reason(report: Any) -> Tuple[str, int, str]:

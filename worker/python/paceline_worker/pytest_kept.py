@@ -21,7 +21,7 @@ import sysconfig
 from typing import Any, Dict, Iterator, List, Optional
 
 from . import file_marks, frames, user_cache
-from .collecting import Client, Request
+from .collecting import Client, Request, batches
 from .pytest_digest import short_forms
 from .pytest_item_hooks import from_known_plugin
 
@@ -260,8 +260,8 @@ class KeptCollection:
 def _to_frames(tests: List[Dict[str, Any]]) -> bytes:
     """`tests` as they are sent."""
     return b"".join(
-        frames.pack({"type": "tests", "tests": tests[start : start + 512]})
-        for start in range(0, len(tests), 512)
+        frames.pack({"type": "tests", "tests": batch})
+        for batch in batches(tests)
     )
 
 
