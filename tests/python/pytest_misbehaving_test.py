@@ -2,10 +2,12 @@
 
 import os
 import re
+import select
 import signal
+import time
 import unittest
 
-from fake_agent import PROGRAMS, FakeAgent, make_suite, terminate
+from fake_agent import PATIENCE, PROGRAMS, FakeAgent, make_suite, terminate
 
 FOLDER = PROGRAMS / "misbehaving"
 
@@ -221,6 +223,9 @@ class SigtermTest(unittest.TestCase):
         "    re.match('(a|aa)+$', 'a' * 200 + 'b')\n"
         "def test_handler():\n"
         "    signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "def test_borrows_handler():\n"
+        "    old = signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "    signal.signal(signal.SIGTERM, old)\n"
     )
 
     def hang(self, name, before=()):
@@ -231,8 +236,7 @@ class SigtermTest(unittest.TestCase):
             for other in before:
                 worker.run_unit([f"test_x.py::{other}"])
             worker.begin_unit([f"test_x.py::{name}"])
-            while not ready.exists():
-                os.sched_yield()
+            self.wait_for(ready)
             terminate(worker)
             if name.endswith("in_c"):
                 self.addCleanup(worker.kill)
@@ -244,9 +248,20 @@ class SigtermTest(unittest.TestCase):
             worker.status = worker.wait()
         return unit, worker
 
+    def wait_for(self, path):
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists():
+            self.assertLess(time.monotonic(), deadline, f"no {path}")
+            os.sched_yield()
+
     def wait_for_stacks(self, worker):
         text = b""
+        deadline = time.monotonic() + PATIENCE
         while b"in test_hangs_in_c" not in text:
+            left = max(deadline - time.monotonic(), 0)
+            self.assertTrue(
+                select.select([worker._output], [], [], left)[0], text
+            )
             text += os.read(worker._output, 1 << 16)
 
     def test_output_and_stacks_of_all_threads_are_in_the_result(self):
@@ -268,6 +283,10 @@ class SigtermTest(unittest.TestCase):
     def test_a_default_handler_that_a_test_left_is_replaced(self):
         unit, _ = self.hang("test_hangs", before=["test_handler"])
         self.assertIn("in test_hangs", unit.results[0]["details"])
+
+    def test_a_handler_that_a_test_borrowed_is_whole_again(self):
+        # Ours was back, but not faulthandler's below it.
+        self.hang("test_hangs_in_c", before=["test_borrows_handler"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ _NOT_THE_TESTS = ("/paceline_worker/", "/_pytest/", "/pluggy/", "/pytest/")
 _worker: Any = None
 _is_prepared = False
 _held: List[Any] = []
+# The standard error that this process was started with.
+_file: Any = None
 # The original standard error is the user's terminal, and nothing for stacks.
 has_terminal = False
 
@@ -42,21 +44,26 @@ def arm(worker: Any) -> None:
 
 
 def rearm(worker: Any) -> None:
-    """Installs the handler again where a test has put the default back."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    """Installs the handlers again where a test has put the default back, or
+    ours: that of faulthandler, in C, went when it installed its own."""
+    if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _on_sigterm):
+        if not has_terminal:
+            faulthandler.unregister(signal.SIGTERM)
         _install()
 
 
 def _install() -> None:
+    global _file
     signal.signal(signal.SIGTERM, _on_sigterm)
     if has_terminal:
         return
     try:
-        descriptor = frames.to_high_descriptor(os.dup(2))
         # The file object must live as long as the registration.
-        _install.file = os.fdopen(descriptor, "wb", buffering=0)
+        if _file is None:
+            descriptor = frames.to_high_descriptor(os.dup(2))
+            _file = os.fdopen(descriptor, "wb", buffering=0)
         faulthandler.register(
-            signal.SIGTERM, file=_install.file, all_threads=True, chain=True
+            signal.SIGTERM, file=_file, all_threads=True, chain=True
         )
     except (OSError, ValueError, RuntimeError):
         pass  # no standard error to write to
