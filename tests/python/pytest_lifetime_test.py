@@ -208,6 +208,72 @@ class LeavingTest(unittest.TestCase):
         self.assertEqual(extra["name"], "gw1: session finish")
         self.assertIn("no finish", extra["message"])
 
+    def test_last_words_that_are_too_many_lose_no_failure(self):
+        # The worker died of the frame, and its failures with it.
+        folder = make_suite(
+            self,
+            {
+                "conftest.py": "import pytest\n"
+                "@pytest.fixture(scope='session')\n"
+                "def broken():\n"
+                "    yield\n"
+                "    raise RuntimeError('x' * 9_000_000)\n"
+                "def pytest_sessionfinish(session):\n"
+                "    held = []\n"
+                "    held.append(held)\n"
+                "    output = session.config.workeroutput\n"
+                "    output['data'] = held if HOLDS else 'y' * 9_000_000\n"
+                "import os\n"
+                "HOLDS = bool(os.environ.get('HOLDS_ITSELF'))\n",
+                "test_x.py": "def test_x(broken): pass\n",
+            },
+        )
+        with FakeAgent(folder) as agent:
+            worker = agent.start()
+            worker.run_unit(["test_x.py::test_x"])
+            said = worker.leave()
+            self.assertEqual(worker.process.returncode, 0, worker.raw_output)
+        self.assertNotIn("report", said)
+        names = [extra["name"] for extra in said["extras"]]
+        self.assertRegex(names[0], r"^worker \d+: last words$")
+        self.assertEqual(names[1:], ["gw1: session fixture broken"])
+        with FakeAgent(folder, env={"HOLDS_ITSELF": "1"}) as agent:
+            worker = agent.start()
+            worker.run_unit(["test_x.py::test_x"])
+            said = worker.leave()
+        self.assertEqual(len(said["extras"]), 1)
+        self.assertIn(
+            "workeroutput cannot be sent", json.loads(said["report"])["error"]
+        )
+
+    def test_many_large_failures_at_the_end_are_all_told(self):
+        count = 100
+        folder = make_suite(
+            self,
+            {
+                "conftest.py": "import pytest\n"
+                "def make(number):\n"
+                "    @pytest.fixture(scope='session', name=f'f{number}')\n"
+                "    def fixture():\n"
+                "        yield\n"
+                "        raise RuntimeError('x' * 100_000)\n"
+                "    return fixture\n"
+                f"for n in range({count}):\n"
+                "    globals()[f'f{n}'] = make(n)\n",
+                "test_x.py": "def test_x("
+                + ", ".join(f"f{n}" for n in range(count)) + "): pass\n",
+            },
+        )
+        with FakeAgent(folder) as agent:
+            worker = agent.start()
+            worker.run_unit(["test_x.py::test_x"])
+            said = worker.leave()
+        extras = said["extras"]
+        self.assertEqual(len({extra["name"] for extra in extras}), count)
+        self.assertTrue(all(extra["message"] for extra in extras))
+        self.assertIn("details", extras[0])
+        self.assertNotIn("details", extras[-1])
+
     def test_a_thread_that_never_ends_does_not_hold_the_worker(self):
         folder = make_suite(
             self,

@@ -289,5 +289,54 @@ class SigtermTest(unittest.TestCase):
         self.hang("test_hangs_in_c", before=["test_borrows_handler"])
 
 
+class RecordedTest(unittest.TestCase):
+    """What a test records is its own, and may be anything."""
+
+    def test_properties_that_cannot_be_sent_do_not_end_the_worker(self):
+        folder = make_suite(
+            self,
+            {
+                "conftest.py": "import pytest\n"
+                "@pytest.hookimpl(tryfirst=True)\n"
+                "def pytest_report_to_serializable(report):\n"
+                "    if 'not_said' in report.nodeid:\n"
+                "        raise RuntimeError('not said')\n",
+                "test_x.py": "import pytest\n"
+                "class Bad:\n"
+                "    def __str__(self):\n"
+                "        pytest.skip('no text')\n"
+                "def test_keys(record_property):\n"
+                "    record_property('m', {(1, 2): 3})\n"
+                "def test_itself(record_property):\n"
+                "    held = []\n"
+                "    held.append(held)\n"
+                "    record_property('m', held)\n"
+                "def test_no_text(record_property):\n"
+                "    record_property(Bad(), Bad())\n"
+                "def test_no_pair(request):\n"
+                "    request.node.user_properties.append('m')\n"
+                "def test_not_said(): pass\n"
+                "def test_good(record_property):\n"
+                "    record_property('m', 1)\n",
+            },
+        )
+        names = [
+            f"test_x.py::test_{name}"
+            for name in ("keys", "itself", "no_text", "no_pair", "not_said",
+                         "good")
+        ]
+        with FakeAgent(folder, reports="all") as agent:
+            unit = agent.run(names)
+        self.assertEqual(unit.outcomes, dict.fromkeys(names, "passed"))
+        self.assertEqual(
+            unit.result("no_text")["properties"],
+            [["<Bad whose text raised Skipped>"] * 2],
+        )
+        self.assertEqual(unit.result("keys")["properties"],
+                         [["m", "{(1, 2): 3}"]])
+        self.assertNotIn("report", unit.result("keys"))
+        self.assertIn("report", unit.result("good"))
+
+
 if __name__ == "__main__":
     unittest.main()

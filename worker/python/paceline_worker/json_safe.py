@@ -25,9 +25,19 @@ def json_safe(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, dict):
-        return {str(key): json_safe(item) for key, item in value.items()}
+        return {text_of(key): json_safe(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [json_safe(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return str(value)
+    return text_of(value)
+
+
+def text_of(value: Any) -> str:
+    """`str(value)`, whatever that raises: it is the user's code."""
+    try:
+        return str(value)
+    except BaseException as error:
+        return "<%s whose text raised %s>" % (
+            type(value).__name__, type(error).__name__
+        )

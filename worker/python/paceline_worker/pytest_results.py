@@ -9,7 +9,7 @@ import json
 import traceback
 from typing import Any, Dict, Iterable, List, Tuple
 
-from .json_safe import json_safe
+from .json_safe import json_safe, text_of as safe_text
 from .worker import MAX_REPORT, cut
 
 _NOT_THE_USERS = ("/paceline_worker/", "/_pytest/", "/pluggy/")
@@ -186,22 +186,25 @@ def _last_line(report: Any) -> str:
 def serialize(reports: List[Any], session: Any) -> bytes:
     """The reports and warnings in pytest's own form, for the collector.
 
-    Empty when they are not wanted, or too large to be sent.
+    Empty when they are not wanted, too large to be sent, or hold what cannot
+    be sent: the collector then makes reports of the result.
     """
     warnings, session.hooks.warnings = session.hooks.warnings, []
     if session.reports_wanted == "none":
         return b""
     hook = session.config.hook
     data = []
-    for report in reports:
-        data.append(
-            hook.pytest_report_to_serializable(
+    try:
+        for report in reports:
+            entry = hook.pytest_report_to_serializable(
                 config=session.config, report=report
             )
-        )
-        data[-1]["worker_id"] = session.worker_id
-    data += [serialize_warning(*warning) for warning in warnings]
-    text = json.dumps(data, default=str).encode()
+            if entry is not None:
+                data.append({**entry, "worker_id": session.worker_id})
+        data += [serialize_warning(*warning) for warning in warnings]
+        text = json.dumps(data, default=safe_text).encode()
+    except BaseException:  # what tests and plugins have recorded is theirs
+        return b""
     return text if len(text) <= MAX_REPORT else b""
 
 
@@ -213,7 +216,7 @@ def serialize_warning(
     category = recorded.category
     return {
         "$report_type": "PacelineWarning",
-        "message": str(message),
+        "message": safe_text(message),
         "category": f"{category.__module__}:{category.__qualname__}",
         "filename": recorded.filename,
         "lineno": recorded.lineno,
@@ -250,11 +253,13 @@ def leaving_error(
     name: str, session: Any, error: BaseException, output: bytes
 ) -> Dict[str, Any]:
     """A failure of the session's tear-down, as an entry of its own."""
-    first = str(error).strip().partition("\n")[0]
+    first = safe_text(error).strip().partition("\n")[0]
     entry: Dict[str, Any] = {
         "name": name,
         "outcome": "error",
-        "message": f"teardown failed: {type(error).__name__}: {first}",
+        "message": cut(
+            f"teardown failed: {type(error).__name__}: {first}", 4 << 10
+        ),
         "details": cut(describe_exception(session, error), 60 << 10),
     }
     if output:
@@ -264,14 +269,19 @@ def leaving_error(
 
 def leaving_report(session: Any) -> bytes:
     """What plugins of the worker have for those of the controller."""
-    return json.dumps(
-        {
-            "workerid": session.worker_id,
+    said = {
+        "workerid": session.worker_id,
+        "found": session.collecting.found_names[:MAX_FOUND_NAMED],
+        "after_others": session.collecting.after_others[:MAX_FOUND_NAMED],
+    }
+    try:
+        more = {
             "workeroutput": json_safe(session.config.workeroutput),
             "warnings": [
                 serialize_warning(*w) for w in session.hooks.warnings
             ],
-            "found": session.collecting.found_names[:MAX_FOUND_NAMED],
-            "after_others": session.collecting.after_others[:MAX_FOUND_NAMED],
         }
-    ).encode()
+        return json.dumps({**said, **more}).encode()
+    except Exception as error:  # a list that holds itself, for one
+        said["error"] = f"workeroutput cannot be sent: {error!r}"
+        return json.dumps(said).encode()

@@ -13,14 +13,20 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import frames, health, leave, sigterm, template, terminal
+from .json_safe import text_of
 
 PROTOCOL = 1
 DEFAULT_OUTPUT_LIMIT = 1 << 20
 # The agent cuts text at its own bounds; these keep a frame from bursting.
 _MAX_MESSAGE = 4 << 10
 _MAX_DETAILS = 64 << 10
-MAX_REPORT = 96 << 10
+# What the agent keeps of one.
+MAX_REPORT = 64 << 10
 _MAX_PROPERTIES = 256
+# Of a worker's last words, which are one frame: their text and output, and
+# what it has for the suite's discoverer.
+_MAX_EXTRAS = 3 << 20
+_MAX_LEAVING_REPORT = 2 << 20
 
 # A test's position in its unit or, where the worker has found it beyond
 # discovery, its name.
@@ -186,8 +192,10 @@ class Reporter:
         line: Optional[int] = None,
         report: bytes = b"",
         properties: Optional[List[Any]] = None,
+        cut_bytes: int = 0,
     ) -> None:
-        """Queues the result of the test at `place`."""
+        """Queues the result of the test at `place`; `cut_bytes` of its output
+        are missing already, in the middle."""
         result: Dict[str, Any] = {
             "request": self._request,
             "outcome": outcome,
@@ -200,13 +208,16 @@ class Reporter:
             result.update(type="test_finished", test=place)
         if self.running == place:
             result["started_unix_ns"] = self._started_unix_ns
-        self._describe(result, message, details, output, file, line)
+        self._describe(
+            result, message, details, output, file, line, cut_bytes
+        )
         if 0 < len(report) <= MAX_REPORT:
             result["report"] = report
         if properties:
             result["properties"] = [
-                [cut(str(name), _MAX_MESSAGE), cut(str(value), _MAX_MESSAGE)]
-                for name, value in properties[:_MAX_PROPERTIES]
+                [cut(text_of(part), _MAX_MESSAGE) for part in pair]
+                for pair in properties[:_MAX_PROPERTIES]
+                if isinstance(pair, (tuple, list)) and len(pair) == 2
             ]
         self.running = None
         self._channel.queue(result)
@@ -286,6 +297,7 @@ class Reporter:
         output: bytes,
         file: str,
         line: Optional[int],
+        cut_bytes: int = 0,
     ) -> None:
         if message:
             result["message"] = cut(message, _MAX_MESSAGE)
@@ -303,7 +315,7 @@ class Reporter:
         else:
             result["output"] = output[:half]
             result["output_tail"] = output[len(output) - half :]
-            result["output_cut_bytes"] = len(output) - 2 * half
+            result["output_cut_bytes"] = len(output) - 2 * half + cut_bytes
 
 
 class Worker:
@@ -409,8 +421,11 @@ class Worker:
         if not leaving.extras and not leaving.report:
             return
         message: frames.Message = {"type": "leaving"}
+        if len(leaving.report) > _MAX_LEAVING_REPORT:
+            leaving.extras.insert(0, _too_large(leaving.report))
+            leaving.report = b""
         if leaving.extras:
-            message["extras"] = leaving.extras[:1024]
+            message["extras"] = _bounded(leaving.extras[:1024])
         if leaving.report:
             message["report"] = leaving.report
         try:
@@ -432,6 +447,35 @@ class Worker:
             reporter.died_of_sigterm(details, output)
         except frames.ChannelClosed:
             pass
+
+
+def _too_large(report: bytes) -> Dict[str, Any]:
+    return {
+        "name": f"worker {os.getpid()}: last words",
+        "outcome": "error",
+        "message": "what this worker's plugins had for those of the session"
+        f" has {len(report)} bytes, of {_MAX_LEAVING_REPORT} at most, and is"
+        " lost; it may have been coverage",
+    }
+
+
+def _bounded(extras: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """`extras`, the later ones without details where they would be too much
+    for a frame: none may be lost."""
+    room = _MAX_EXTRAS
+    bounded = []
+    for extra in extras:
+        size = len(frames.pack({"type": "extra", **extra}))
+        if size > room:
+            extra = {
+                "name": cut(extra["name"], 1 << 10),
+                "outcome": extra["outcome"],
+                "message": cut(extra.get("message", ""), 1 << 10),
+            }
+        else:
+            room -= size
+        bounded.append(extra)
+    return bounded
 
 
 def make_runner(name: str) -> Runner:
