@@ -194,6 +194,21 @@ class OutputTest(unittest.TestCase):
         self.assertEqual(result["output_tail"], b"c" * 499 + b"\n")
         self.assertEqual(result["output_cut_bytes"], 6001)
 
+    def test_output_that_is_more_than_is_read_is_counted_to_the_byte(self):
+        # All of it was read into memory, several times.
+        result = self.run_one(
+            "import os\n"
+            "def test_it():\n"
+            "    os.write(1, b'a' * 500)\n"
+            "    for _ in range(20):\n"
+            "        os.write(1, b'x' * (1 << 20))\n"
+            "    os.write(1, b'c' * 500)\n",
+            output_limit=1000,
+        )
+        self.assertEqual(result["output"], b"a" * 500)
+        self.assertEqual(result["output_tail"], b"c" * 500)
+        self.assertEqual(result["output_cut_bytes"], 20 << 20)
+
     def test_one_tests_output_is_not_the_nexts(self):
         folder = make_suite(
             self,

@@ -343,6 +343,27 @@ def log(what):
 """
 
 
+class LargeOutputTest(UnittestRunnerTest):
+    def test_what_is_cut_of_it_is_counted_to_the_byte(self):
+        # What was never read did not count.
+        self.suite(test_a="""\
+            import os, unittest
+            class TestA(unittest.TestCase):
+                def test_1(self):
+                    for _ in range(20):
+                        os.write(1, b"x" * (1 << 20))
+                def test_2(self):
+                    print("little")
+            """)
+        unit = self.run_all("test_a.py")
+        result = unit.result("test_1")
+        self.assertEqual(
+            len(result["output"]) + len(result["output_tail"])
+            + result["output_cut_bytes"], 20 << 20,
+        )
+        self.assertNotIn("output_cut_bytes", unit.result("test_2"))
+
+
 class FixtureTest(UnittestRunnerTest):
     def log(self):
         """What the fixtures wrote, all of it by one process."""

@@ -8,10 +8,10 @@ output only. For runners whose framework has no capture of its own.
 import os
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Tuple
 
 # As much of one test's output as is read into memory; the rest is cut, and
-# what is cut is said.
+# what is cut is said. All of it is on disk until the test is over.
 _MAX_READ = 8 << 20
 
 
@@ -21,6 +21,8 @@ class DescriptorCapture:
     def __init__(self) -> None:
         self._file: Any = None
         self._saved = (-1, -1)
+        # How much is missing in the middle of what was last read.
+        self.cut_bytes = 0
 
     def open(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)
@@ -49,15 +51,8 @@ class DescriptorCapture:
             return b""
         descriptor = self._file.fileno()
         size = os.fstat(descriptor).st_size
-        if size <= _MAX_READ:
-            return os.pread(descriptor, size, 0)
-        half = _MAX_READ // 2
-        mark = b"\n[... %d bytes cut ...]\n" % (size - 2 * half)
-        return (
-            os.pread(descriptor, half, 0)
-            + mark
-            + os.pread(descriptor, half, size - half)
-        )
+        output, self.cut_bytes = read_ends(descriptor, size)
+        return output
 
     def close(self) -> None:
         if self._file is None:
@@ -75,6 +70,21 @@ class DescriptorCapture:
 
     def _empty(self) -> None:
         os.ftruncate(self._file.fileno(), 0)
+
+
+def read_ends(descriptor: int, size: int) -> Tuple[bytes, int]:
+    """A file of `size` bytes, and how many of them are not in it because
+    there are too many: a mark is in the middle then."""
+    if size <= _MAX_READ:
+        return os.pread(descriptor, size, 0), 0
+    half = _MAX_READ // 2
+    mark = b"\n[... %d bytes cut ...]\n" % (size - 2 * half)
+    return (
+        os.pread(descriptor, half, 0)
+        + mark
+        + os.pread(descriptor, half, size - half),
+        size - 2 * half - len(mark),
+    )
 
 
 def flush_streams() -> None:

@@ -53,6 +53,7 @@ class DoctestRunner(Runner):
                     os._exit(0)  # a copy that an example has forked
                 result["duration"] = time.perf_counter() - begin
                 result["output"] = self._capture.take()
+                result["cut_bytes"] = self._capture.cut_bytes
                 reporter.finished(index, **result)
         finally:
             if os.getpid() == owner:

@@ -209,7 +209,7 @@ class WorkerSession:
         self.session.exitstatus = 0
         config._do_configure()
         pytest_hooks.silence_terminal(config)
-        pytest_speed.cheapen_capture(config)
+        self._cut = pytest_speed.cheapen_capture(config)
         pytest_speed.ask_asyncio_once(config)
         pytest_hooks.name_failing_fixtures(self.hooks)
         config.hook.pytest_sessionstart(session=self.session)
@@ -280,6 +280,7 @@ class WorkerSession:
         self._item = item
         self.hooks.reports = []
         self.hooks.tmp_path = ""
+        self._cut.bytes = 0
         if getattr(item, "_report_sections", None):
             item._report_sections.clear()  # of an earlier attempt
             item.user_properties.clear()
@@ -302,6 +303,11 @@ class WorkerSession:
         if stop and not self.over:
             self.over = f"not run after {stop}"
         return self.hooks.reports, broken
+
+    @property
+    def cut_bytes(self) -> int:
+        """How much of the last item's output was too much to be read."""
+        return self._cut.bytes
 
     def kept_files(self) -> str:
         """Where the files of the test that just failed are, in a sentence;

@@ -9,21 +9,37 @@ pytest is built otherwise than expected, it is left as it is.
 import os
 from typing import Any, Callable, Dict, Tuple
 
+from .descriptor_capture import read_ends
 
-def cheapen_capture(config: Any) -> None:
-    """Has pytest look whether anything was captured before it reads it.
+
+# What is larger is read by us, and cut.
+_READ_BY_PYTEST = 8 << 20
+
+
+class Cut:
+    """How much of what tests have printed was never read."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+def cheapen_capture(config: Any) -> Cut:
+    """Has pytest look how much was captured before it reads it.
 
     It reads after set-up, call and tear-down, from two files, each with two
-    seeks and a truncation, which on a disk are the dearest part of a test.
+    seeks and a truncation, which on a disk are the dearest part of a test. And
+    it reads all there is, be it more than there is memory.
     """
+    cut = Cut()
     capture = config.pluginmanager.getplugin("capturemanager")
     streams = getattr(capture, "_global_capturing", None)
     for stream in (getattr(streams, n, None) for n in ("out", "err")):
         if type(stream).__name__ == "FDCapture":
-            _look_first(stream)
+            _look_first(stream, cut)
+    return cut
 
 
-def _look_first(stream: Any) -> None:
+def _look_first(stream: Any, cut: Cut) -> None:
     try:
         descriptor = stream.tmpfile.fileno()
         empty = stream.EMPTY_BUFFER
@@ -33,9 +49,16 @@ def _look_first(stream: Any) -> None:
 
     def look_first() -> Any:
         # The size, not the position: a child may have opened the file anew.
-        if os.fstat(descriptor).st_size == 0:
+        size = os.fstat(descriptor).st_size
+        if size == 0:
             return empty
-        return snap()
+        if size <= _READ_BY_PYTEST:
+            return snap()
+        output, missing = read_ends(descriptor, size)
+        cut.bytes += missing
+        stream.tmpfile.seek(0)
+        stream.tmpfile.truncate()
+        return output.decode("utf-8", "replace")
 
     stream.snap = look_first
 

@@ -141,7 +141,7 @@ class PytestRunner(Runner):
         if result["outcome"] in ("failed", "error"):
             parts = (result.get("details", ""), session.kept_files())
             result["details"] = "\n\n".join(part for part in parts if part)
-        reporter.finished(place, **result)
+        reporter.finished(place, **result, cut_bytes=session.cut_bytes)
         self._over = session.over
         if broken:
             reporter.flush()

@@ -57,6 +57,7 @@ class UnittestRunner(Runner):
                     os._exit(0)  # a copy that a test has forked
                 result["duration"] = time.perf_counter() - begin
                 result["output"] = self._capture.take()
+                result["cut_bytes"] = self._capture.cut_bytes
                 reporter.finished(index, **result)
                 _pass_on(fixtures, reporter, "")
             reporter.flush()
