@@ -87,6 +87,21 @@ class FlowTest(PytestCollectorTest):
         c = self.assert_flows(args=["-k", "test_1", "-m", "not slow"])
         self.assertEqual(c.names, self.ALL[::2])
 
+    def test_a_selection_that_matches_nothing_shows_life(self):
+        # Nothing was sent, and the client took it for a hang.
+        self.write("conftest.py", """\
+            import sys
+            sys.modules["paceline_worker.collecting"]._SILENCE = 0.0
+            """)
+        self.two_modules()
+        with self.start(args=["-k", "nothing_is_called_so"]) as c:
+            c.until("tests")
+            self.go()
+            c.collect()
+            c.finish()
+        self.assertEqual(c.names, [])
+        self.assertEqual(c.errors, [])
+
     def test_a_conftest_that_looks_at_items_one_by_one_does_not_hold(self):
         self.write("conftest.py", """\
             import pytest

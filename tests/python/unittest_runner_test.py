@@ -195,6 +195,29 @@ class CollectTest(UnittestRunnerTest):
         self.assertEqual(outcomes, theirs)
 
 
+    def test_life_is_shown_while_modules_are_imported(self):
+        self.suite(
+            test_a="""\
+            import sys, unittest
+            sys.modules["paceline_worker.collecting"]._SILENCE = 0.0
+            class TestA(unittest.TestCase):
+                def test_1(self): pass
+            """,
+            test_b="""\
+            import os, select
+            go = os.open("go", os.O_RDONLY | os.O_NONBLOCK)
+            select.select([go], [], [], 10)
+            """,
+        )
+        os.mkfifo(self.folder / "go")
+        with Collector("unittest", ["."], cwd=self.folder) as c:
+            self.assertEqual(c.until("tests")["tests"], [])
+            (self.folder / "go").write_text("go")
+            c.collect()
+            c.finish()
+        self.assertEqual(c.names, ["test_a.TestA.test_1"])
+
+
 class OutcomeTest(UnittestRunnerTest):
     def outcomes(self, body):
         self.suite(test_a="import unittest\n" + textwrap.dedent(body))

@@ -21,7 +21,7 @@ _MAX_BATCH_TEXT = 1 << 20
 _MAX_NAME = 16 << 10
 _MAX_PAYLOAD = 48 << 10
 # The client gives up on a collector that says nothing for long.
-_SILENCE = 5.0
+_SILENCE = 1.0
 # A failure's text; pytest can print the source of half a project.
 _MAX_TEXT = 32 << 10
 

@@ -51,7 +51,9 @@ def _collect(client: Client, request: Request) -> None:
         cwd,
         True,
     )
-    loader = unittest_finding.Loader(selection.keywords)
+    loader = unittest_finding.Loader(
+        selection.keywords, client.show_life
+    )
     counts: Dict[str, int] = {}
     for target in selection.targets:
         try:

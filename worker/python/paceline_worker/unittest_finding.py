@@ -8,7 +8,7 @@ loader alone, so `load_tests` and subclasses of TestCase work as they do there.
 import importlib
 import os
 import unittest
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import python_targets
 
@@ -62,8 +62,11 @@ def parse_arguments(targets: List[str], args: List[str]) -> Selection:
 class Loader(unittest.TestLoader):
     """unittest's loader, which also notes the module a test came from."""
 
-    def __init__(self, keywords: List[str]) -> None:
+    def __init__(self, keywords: List[str],
+                 on_module: Callable[[], None] = lambda: None) -> None:
+        """`on_module` is called when a module was imported and looked into."""
         super().__init__()
+        self._on_module = on_module
         if keywords:
             self.testNamePatterns = keywords
         self._modules: Dict[int, Tuple[Any, str]] = {}
@@ -74,6 +77,7 @@ class Loader(unittest.TestLoader):
         # innermost is who a test belongs to.
         for test in each_test(suite):
             self._modules.setdefault(id(test), (test, module.__name__))
+        self._on_module()
         return suite
 
     def module_of(self, test: Any) -> str:
