@@ -5,12 +5,12 @@ stays until the client has no more results for it. How tests are found is the
 runner's; this holds the messages and nothing else.
 """
 
-import sys
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from . import frames
+from .texts import cut
 
 # A frame of tests holds this many at most: whoever reads them has to handle
 # it in one go.
@@ -137,7 +137,11 @@ class Client:
     def error(self, target: str, message: str) -> None:
         self.errors += 1
         self._send(
-            {"type": "error", "target": target, "message": cut(message)}
+            {
+                "type": "error",
+                "target": target,
+                "message": cut(message, _MAX_TEXT),
+            }
         )
 
     def note(self, text: str) -> None:
@@ -153,7 +157,8 @@ class Client:
         self._send(message)
 
     def finished(self, text: str = "", error: str = "") -> None:
-        self._send({"type": "finished", "text": text, "error": cut(error)})
+        error = cut(error, _MAX_TEXT)
+        self._send({"type": "finished", "text": text, "error": error})
 
     def receive(self) -> frames.Message:
         """The next message; raises ClientGone at the end."""
@@ -202,14 +207,16 @@ def batches(tests: List[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:
         yield batch
 
 
-def cut(text: str) -> str:
-    """`text`, with its middle cut when it is too long to be read."""
-    if len(text) <= _MAX_TEXT:
-        return text
-    half = _MAX_TEXT // 2
-    left_out = len(text) - 2 * half
-    return f"{text[:half]}\n[... {left_out} characters cut ...]\n{text[-half:]}"
-
-
-def this_python() -> str:
-    return "%s (Python %d.%d)" % ((sys.executable,) + sys.version_info[:2])
+def serve(channel: frames.Channel,
+          collect: Callable[[Client, Request], None]) -> int:
+    """The whole conversation of a collector that has no use for results;
+    returns the exit status."""
+    client = Client(channel)
+    try:
+        collect(client, client.request())
+        client.collected()
+        client.wait_for_finish()
+        client.finished()
+    except ClientGone:
+        return 1
+    return 0

@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Tuple
 
 from . import doctest_finding, frames
 from .descriptor_capture import DescriptorCapture
-from .pytest_collecting import parse_payload
-from .unittest_worker import take_place
+from .payload import parse_payload
+from .place import take_place
 from .worker import Reporter, Runner, Unit
 
 

@@ -7,6 +7,8 @@ is plain. What is not becomes its text rather than an error.
 import os
 from typing import Any
 
+from .texts import text_of
+
 
 def is_plain(value: Any) -> bool:
     """Whether json_safe leaves nothing out of `value` but the kind of its
@@ -31,13 +33,3 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return text_of(value)
-
-
-def text_of(value: Any) -> str:
-    """`str(value)`, whatever that raises: it is the user's code."""
-    try:
-        return str(value)
-    except BaseException as error:
-        return "<%s whose text raised %s>" % (
-            type(value).__name__, type(error).__name__
-        )

@@ -16,11 +16,10 @@ import sys
 import traceback
 from typing import Any, Dict, List, Optional
 
-from . import frames
-from .collecting import Client, ClientGone, Request, this_python
+from . import frames, pytest_version
+from .collecting import Client, ClientGone, Request
 from .json_safe import json_safe
 
-_OLDEST = (7, 2)
 # Variables that make pytest what it is; a worker elsewhere needs them too.
 _PASSED_ON = (
     "PYTEST_ADDOPTS",
@@ -44,7 +43,7 @@ def main(channel: frames.Channel, runner: str) -> int:
 
 def _serve(client: Client, request: Request) -> None:
     start_path = list(sys.path)
-    missing = _why_no_pytest()
+    missing = pytest_version.why_unusable()
     if missing:
         _give_up(client, request, missing)
         return
@@ -92,27 +91,6 @@ def _serve(client: Client, request: Request) -> None:
         or "pytest started no session with these arguments: "
         + " ".join(request.args + request.targets),
     )
-
-
-def _why_no_pytest() -> str:
-    try:
-        import pytest
-    except ImportError as error:
-        return (
-            f"{this_python()} cannot import pytest: {error}. Install it there,"
-            " or name the Python that has it with --python."
-        )
-    except Exception:
-        return f"{this_python()}: importing pytest failed:\n" + (
-            traceback.format_exc()
-        )
-    version = getattr(pytest, "version_tuple", (0, 0))[:2]
-    if tuple(version) < _OLDEST:
-        return (
-            f"{this_python()} has pytest {pytest.__version__}; paceline needs"
-            " 7.2 or newer."
-        )
-    return ""
 
 
 def _give_up(client: Client, request: Request, message: str) -> None:

@@ -6,12 +6,12 @@ gave, not as if it were a target itself: pytest takes a target though its name
 matches no pattern, and derives ids from targets outside of the rootdir.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import pytest_results, pytest_speed
+from .payload import parse_payload
 from .pytest_digest import digest, unknown
 from .worker import Unit
 
@@ -339,11 +339,3 @@ def identity_of(test: Dict[str, Any]) -> Tuple[str, Optional[int]]:
     if isinstance(name, str) and isinstance(nth, int) and nth > 0:
         return name, nth - 1
     return test["name"], None
-
-
-def parse_payload(data: Any) -> Dict[str, Any]:
-    try:
-        payload = json.loads(data) if data else {}
-    except ValueError:
-        return {}
-    return payload if isinstance(payload, dict) else {}

@@ -9,10 +9,11 @@ import json
 import traceback
 from typing import Any, Dict, Iterable, List, Tuple
 
-from .json_safe import json_safe, text_of as safe_text
-from .worker import MAX_REPORT, cut
+from .json_safe import json_safe
+from .texts import cut, text_of as safe_text
+from .user_frames import is_the_users
+from .worker import MAX_REPORT
 
-_NOT_THE_USERS = ("/paceline_worker/", "/_pytest/", "/pluggy/")
 # Of the tests that a worker has found beyond a kept collection, and of modules
 # that it could only collect after others.
 MAX_FOUND_NAMED = 20
@@ -234,7 +235,9 @@ def describe_exception(session: Any, error: BaseException) -> str:
         info = ExceptionInfo.from_exc_info(
             (type(error), error, error.__traceback__)
         )
-        below = info.traceback.filter(_is_the_users)
+        below = info.traceback.filter(
+            lambda entry: is_the_users(str(entry.path))
+        )
         if below:
             info.traceback = below
         return str(session.repr_failure(info))
@@ -242,11 +245,6 @@ def describe_exception(session: Any, error: BaseException) -> str:
         return "".join(
             traceback.format_exception(type(error), error, error.__traceback__)
         )
-
-
-def _is_the_users(entry: Any) -> bool:
-    path = str(entry.path)
-    return not any(part in path for part in _NOT_THE_USERS)
 
 
 def leaving_error(

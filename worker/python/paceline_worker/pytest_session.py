@@ -10,10 +10,10 @@ How reports become outcomes is in pytest_results.py.
 
 import inspect
 import os
-import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import pytest_collecting, pytest_hooks, pytest_results, pytest_speed
+from . import pytest_version
 from .terminal import NoTerminal
 from .worker import Leaving, Place, Unit
 
@@ -39,18 +39,11 @@ def prepare_config(arguments: List[str]) -> Any:
 
     Raises Unusable.
     """
-    try:
-        import pytest
-        from _pytest.config import _prepareconfig
-    except ImportError as error:
-        raise Unusable(
-            f"{sys.executable} has no pytest: {error}; name the Python that has"
-            " with --python"
-        ) from error
-    if tuple(int(n) for n in pytest.__version__.split(".")[:2]) < (7, 2):
-        raise Unusable(
-            f"pytest {pytest.__version__} of {sys.executable} is older than 7.2"
-        )
+    missing = pytest_version.why_unusable()
+    if missing:
+        raise Unusable(missing)
+    from _pytest.config import _prepareconfig
+
     named = {}
     if "prog" in inspect.signature(_prepareconfig).parameters:
         named["prog"] = "pytest"

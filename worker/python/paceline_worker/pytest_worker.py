@@ -12,13 +12,13 @@ does.
 
 import contextlib
 import importlib
-import json
 import os
-import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import frames, pytest_results, pytest_session, sigterm, terminal
-from .worker import Leaving, Place, Reporter, Runner, SuiteRefused, Unit
+from .place import enter, parse_options
+from .refusal import SuiteRefused
+from .worker import Leaving, Place, Reporter, Runner, Unit
 
 # The test has failed, and whoever has seen enough ends the session.
 _LEFT_DEBUGGER = "pytest.exit: Quitting debugger"
@@ -62,19 +62,11 @@ class PytestRunner(Runner):
         )
 
     def load(self, suite: frames.Message) -> None:
-        options = parse_options(suite.get("options", b""))
+        options = parse_options(suite)
         self._options = options
         run = str(options.get("testrunuid") or "paceline")
         os.environ["PYTEST_XDIST_TESTRUNUID"] = run
-        if options.get("sys_path"):
-            sys.path[:] = options["sys_path"]
-        if options.get("cwd"):
-            try:
-                os.chdir(options["cwd"])
-            except OSError as error:
-                raise SuiteRefused(
-                    f"the folder that pytest was started in: {error}"
-                ) from error
+        enter(options)
         try:
             self._config = pytest_session.prepare_config(
                 full_arguments(options)
@@ -160,17 +152,6 @@ class PytestRunner(Runner):
         if self._session is not None:
             self._session.close(leaving)
         return leaving
-
-
-def parse_options(data: Any) -> Dict[str, Any]:
-    """The collector's word to its workers."""
-    try:
-        options = json.loads(data) if data else {}
-    except ValueError as error:
-        raise SuiteRefused(f"options that are not JSON: {error}") from error
-    if not isinstance(options, dict):
-        raise SuiteRefused("options that are not a JSON object")
-    return options
 
 
 def full_arguments(options: Dict[str, Any]) -> List[str]:

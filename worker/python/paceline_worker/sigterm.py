@@ -18,9 +18,7 @@ import traceback
 from typing import Any, List
 
 from . import frames
-
-# Frames from there are the framework's and ours, not the test's.
-_NOT_THE_TESTS = ("/paceline_worker/", "/_pytest/", "/pluggy/", "/pytest/")
+from .user_frames import is_the_users
 
 _worker: Any = None
 _is_prepared = False
@@ -109,9 +107,7 @@ def describe_threads(here: Any) -> str:
         frame = here if ident == main else frames_now[ident]
         text.append(f"Thread {names.get(ident, ident)}, most recent call last:")
         stack = traceback.extract_stack(frame)
-        while len(stack) > 1 and any(
-            part in stack[0].filename for part in _NOT_THE_TESTS
-        ):
+        while len(stack) > 1 and not is_the_users(stack[0].filename):
             del stack[0]
         text.append("".join(traceback.format_list(stack)))
     return "\n".join(text)

@@ -19,6 +19,8 @@ import warnings
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import frames
+from .refusal import MAX_MESSAGE, PROTOCOL, SuiteRefused
+from .texts import cut
 
 # What a worker is told of itself in the environment: read while the suite is
 # loaded, it would be the same in every fork.
@@ -44,7 +46,7 @@ class Template:
             self._channel.send(
                 {
                     "type": "hello",
-                    "protocol": 1,
+                    "protocol": PROTOCOL,
                     "runner": self._name,
                     "pid": os.getpid(),
                     "template": True,
@@ -75,12 +77,13 @@ class Template:
         try:
             self._runner.load(suite)
         except Exception as error:
-            known = type(error).__name__ == "SuiteRefused"
+            known = isinstance(error, SuiteRefused)
+            text = str(error) if known else traceback.format_exc()
             self._channel.send(
                 {
                     "type": "suite_refused",
                     "request": suite["request"],
-                    "message": str(error) if known else traceback.format_exc(),
+                    "message": cut(text, MAX_MESSAGE),
                 }
             )
             return

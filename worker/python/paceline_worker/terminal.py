@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any, Optional
 
+from .user_frames import is_the_users
+
 # The same numbers are in cli/terminal_lock.cc.
 _USE = 0
 _DEBUGGER = 1
@@ -118,9 +120,8 @@ def take() -> Optional[Terminal]:
 def _caller() -> str:
     """Where the user's code is that was left for pytest's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and any(
-        part in frame.f_code.co_filename
-        for part in ("/paceline_worker/", "/_pytest/", "/pluggy/")
+    while frame.f_back is not None and not is_the_users(
+        frame.f_code.co_filename
     ):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -12,19 +12,11 @@ import traceback
 from typing import Any, Dict, Tuple
 
 from . import frames, python_targets, unittest_finding
-from .collecting import Client, ClientGone, Request
+from .collecting import Client, Request, serve
 
 
 def main(channel: frames.Channel, runner: str) -> int:
-    client = Client(channel)
-    try:
-        _collect(client, client.request())
-        client.collected()
-        client.wait_for_finish()
-        client.finished()
-    except ClientGone:
-        return 1
-    return 0
+    return serve(channel, _collect)
 
 
 def _collect(client: Client, request: Request) -> None:

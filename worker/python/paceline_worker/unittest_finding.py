@@ -8,7 +8,8 @@ loader alone, so `load_tests` and subclasses of TestCase work as they do there.
 import importlib
 import os
 import unittest
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple
+from typing import Optional, Tuple
 
 from . import python_targets
 

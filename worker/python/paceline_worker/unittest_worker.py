@@ -4,9 +4,7 @@ Tests of a unit run in order; setUpModule and setUpClass are shared as in
 unittest's own suites, and torn down when the unit is over.
 """
 
-import json
 import os
-import sys
 import time
 import traceback
 import unittest
@@ -14,8 +12,10 @@ from typing import Any, Dict, List, Optional
 
 from . import frames, unittest_finding
 from .descriptor_capture import DescriptorCapture
+from .payload import parse_payload
+from .place import take_place
 from .unittest_results import Gathered
-from .worker import Reporter, Runner, SuiteRefused, Unit
+from .worker import Reporter, Runner, Unit
 
 
 def make_runner() -> "UnittestRunner":
@@ -102,7 +102,7 @@ class UnittestRunner(Runner):
         The first to ask for a test gets it: no instance runs twice, except
         where a test is run again.
         """
-        module = json.loads(payload).get("module", "") if payload else ""
+        module = parse_payload(payload).get("module", "")
         if module:
             known = self._modules.get(module)
             if known is None:
@@ -216,27 +216,3 @@ def _pass_on(fixtures: _Fixtures, reporter: Reporter, output: Any) -> None:
             output=output or b"",
         )
     fixtures.torn_down = []
-
-
-def take_place(suite: frames.Message) -> Dict[str, Any]:
-    """Puts this process where the collector was; returns the options."""
-    try:
-        options = json.loads(suite.get("options") or b"{}")
-    except ValueError as error:
-        raise SuiteRefused(f"options that are not JSON: {error}") from error
-    if options.get("sys_path"):
-        sys.path[:] = options["sys_path"]
-    if options.get("cwd"):
-        try:
-            os.chdir(options["cwd"])
-        except OSError as error:
-            raise SuiteRefused(
-                f"the folder that discovery ran in: {error}"
-            ) from error
-    for stream in (sys.stdout, sys.stderr):
-        # What a test printed is with it even if the test ends the process.
-        try:
-            stream.reconfigure(line_buffering=True)
-        except (AttributeError, ValueError):
-            pass
-    return options

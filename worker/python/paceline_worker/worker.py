@@ -13,12 +13,11 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import frames, health, leave, sigterm, template, terminal
-from .json_safe import text_of
+from .refusal import MAX_MESSAGE, PROTOCOL, SuiteRefused
+from .texts import cut, text_of
 
-PROTOCOL = 1
 DEFAULT_OUTPUT_LIMIT = 1 << 20
 # The agent cuts text at its own bounds; these keep a frame from bursting.
-_MAX_MESSAGE = 4 << 10
 _MAX_DETAILS = 64 << 10
 # What the agent keeps of one.
 MAX_REPORT = 64 << 10
@@ -31,10 +30,6 @@ _MAX_LEAVING_REPORT = 2 << 20
 # A test's position in its unit or, where the worker has found it beyond
 # discovery, its name.
 Place = Union[int, str]
-
-
-class SuiteRefused(Exception):
-    """The suite cannot be run here; the text says why and what to do."""
 
 
 class Leaving:
@@ -111,21 +106,6 @@ class Unit:
     @property
     def names(self) -> List[str]:
         return [test["name"] for test in self.tests]
-
-
-def cut(text: str, limit: int) -> str:
-    """`text`, with its middle cut so that it has at most `limit` bytes."""
-    if len(text) * 4 <= limit:
-        return text
-    data = text.encode("utf-8", "backslashreplace")
-    if len(data) <= limit:
-        return text
-    half = limit // 2 - 32
-    return "%s\n[... %d bytes cut ...]\n%s" % (
-        data[:half].decode("utf-8", "ignore"),
-        len(data) - 2 * half,
-        data[-half:].decode("utf-8", "ignore"),
-    )
 
 
 class Reporter:
@@ -215,7 +195,7 @@ class Reporter:
             result["report"] = report
         if properties:
             result["properties"] = [
-                [cut(text_of(part), _MAX_MESSAGE) for part in pair]
+                [cut(text_of(part), MAX_MESSAGE) for part in pair]
                 for pair in properties[:_MAX_PROPERTIES]
                 if isinstance(pair, (tuple, list)) and len(pair) == 2
             ]
@@ -272,7 +252,7 @@ class Reporter:
         }
         if self._finalize_message:
             result["finalize"] = "error"
-            result["message"] = cut(self._finalize_message, _MAX_MESSAGE)
+            result["message"] = cut(self._finalize_message, MAX_MESSAGE)
         self._channel.send(result)
 
     def died_of_sigterm(self, details: str, output: bytes) -> None:
@@ -300,7 +280,7 @@ class Reporter:
         cut_bytes: int = 0,
     ) -> None:
         if message:
-            result["message"] = cut(message, _MAX_MESSAGE)
+            result["message"] = cut(message, MAX_MESSAGE)
         if details:
             result["details"] = cut(details, _MAX_DETAILS)
         if file:
@@ -398,7 +378,7 @@ class Worker:
             {
                 "type": "suite_refused",
                 "request": suite["request"],
-                "message": cut(text, _MAX_MESSAGE),
+                "message": cut(text, MAX_MESSAGE),
             }
         )
         return True
