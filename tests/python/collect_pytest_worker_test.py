@@ -125,6 +125,41 @@ class CollectorAndWorkerTest(PytestCollectorTest):
         self.assertEqual(set(unit.outcomes.values()), {"passed"})
         self.assertEqual(len(unit.outcomes), 5)
 
+    def test_ids_that_are_others_in_a_worker_are_said_and_not_green(self):
+        self.write("test_a.py", """\
+            import os, pytest
+            WHO = os.environ.get("PYTEST_XDIST_WORKER", "nobody")
+            @pytest.mark.parametrize("who", [WHO])
+            def test_1(who): pass
+            def test_2(): pass
+            """)
+        c = self.run_suite()
+        self.assertEqual(self.outcomes, {
+            "test_a.py::test_1[nobody]": "error",
+            "test_a.py::test_2": "passed",
+        })
+        (unit,) = self.units
+        self.assertEqual(
+            [(e["name"], e["outcome"]) for e in unit.extras],
+            [("test_a.py::test_1[gw1]", "error")],
+        )
+        self.assertIn("test_a.py::test_1[nobody]", c.end["text"])
+
+    def test_options_in_the_environment_reach_workers(self):
+        self.write("test_a.py", """\
+            import warnings
+            def test_1(): warnings.warn("not here")
+            """)
+        with self.start(env={"PYTEST_ADDOPTS": "-W error"}) as c:
+            c.collect()
+            env = dict(c.suite["env"])
+            self.assertEqual(env["PYTEST_ADDOPTS"], "-W error")
+            with FakeAgent(self.root, env=env) as agent:
+                agent.suite["options"] = c.suite["options"]
+                unit = agent.run(c.names)
+            c.finish()
+        self.assertEqual(unit.outcomes, {"test_a.py::test_1": "failed"})
+
     def test_ids_that_depend_on_other_modules_are_named_and_then_right(self):
         self.write("conftest.py", """\
             import itertools

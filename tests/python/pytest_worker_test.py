@@ -354,6 +354,18 @@ class DifferencesTest(unittest.TestCase):
             [("test_x.py::test_it[2]", "error")],
         )
 
+    def test_how_many_more_there_are_is_said_where_a_unit_is_a_part(self):
+        # Which ones are new nobody can tell from a part.
+        payload = json.dumps({"module": {"count": 0, "digest": "00"}})
+        unit = self.run_names(["test_x.py::test_it[1]"], [payload.encode()])
+        (extra,) = unit.extras
+        self.assertEqual(extra["name"], "test_x.py: collection")
+        self.assertEqual(extra["outcome"], "error")
+        self.assertEqual(
+            extra["message"], "the worker has found 2 tests, discovery 0"
+        )
+        self.assertIn("test_x.py::test_it[2]", extra["details"])
+
     def test_the_digest_of_the_same_tests_says_nothing(self):
         from hashlib import sha1
 

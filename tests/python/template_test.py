@@ -55,6 +55,38 @@ class TemplateTest(unittest.TestCase):
              ["8.fake", str(workers[1].pid), "gw8"]],
         )
 
+    def test_plugins_and_conftest_are_imported_once_and_no_session_begins(
+        self,
+    ):
+        folder = make_suite(
+            self,
+            {
+                "helping_plugin.py": "open('happened', 'a').write('plugin ')\n",
+                "conftest.py": "open('happened', 'a').write('conftest ')\n"
+                "def pytest_configure():\n"
+                "    open('happened', 'a').write('configure ')\n"
+                "def pytest_sessionstart():\n"
+                "    open('happened', 'a').write('session ')\n",
+                "test_x.py": TEST,
+            },
+        )
+        with FakeAgent(
+            folder, args=["-p", "helping_plugin", "-p", "no:cacheprovider"],
+            env={"PYTHONPATH": str(folder)},
+        ) as agent:
+            template = agent.start(template=True)
+            self.assertTrue(template.ready()["forkable"])
+            happened = folder / "happened"
+            self.assertEqual(happened.read_text(), "plugin conftest ")
+            for number in range(2):
+                worker = template.fork(number)
+                worker.run_unit(["test_x.py::test_x"])
+                worker.leave()
+            self.assertEqual(
+                happened.read_text(),
+                "plugin conftest " + 2 * "configure session ",
+            )
+
     def test_the_parent_is_not_the_template(self):
         template, _ = self.ready({"test_x.py": TEST})
         worker = template.fork(1)
@@ -208,6 +240,17 @@ class UnforkableTest(unittest.TestCase):
             ".start()\n"
         )
         self.assertIn("1 Python threads", reason)
+
+    def test_threads_of_a_library(self):
+        # Python knows nothing of it.
+        reason = self.reason(
+            "import ctypes\n"
+            "libc = ctypes.CDLL(None)\n"
+            "thread = ctypes.c_ulong()\n"
+            "assert libc.pthread_create(ctypes.byref(thread), None,\n"
+            "    ctypes.cast(libc.pause, ctypes.c_void_p), None) == 0\n"
+        )
+        self.assertIn("1 threads run in libraries", reason)
 
     def test_a_connection(self):
         reason = self.reason(
