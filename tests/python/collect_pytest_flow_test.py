@@ -37,7 +37,7 @@ class FlowTest(PytestCollectorTest):
         """The first module's tests come while the second is imported."""
         self.two_modules()
         with self.start(**more) as c:
-            c.until("tests")
+            c.until_tests()
             self.assertEqual(c.names[:1], ["test_a.py::test_1"])
             self.go()
             c.collect()
@@ -170,6 +170,20 @@ class FlowTest(PytestCollectorTest):
             """)
         c = self.assert_held(self.ALL[2:], args=["--ff"])
         self.assertTrue(json.loads(c.suite["options"])["collect_all"])
+
+    def test_signs_of_life_say_nothing_of_the_suite(self):
+        self.write("conftest.py", """\
+            import sys
+            collecting = sys.modules.get("paceline_worker.collecting")
+            if collecting is not None:  # not in a worker
+                collecting._SILENCE = 0.0
+            def pytest_collection_modifyitems(items):
+                del items[:2]
+            """)
+        c = self.assert_held(self.ALL[2:])
+        self.assertTrue(json.loads(c.suite["options"])["collect_all"])
+        kinds = [m["type"] for m in c.messages]
+        self.assertLess(kinds.index("tests"), kinds.index("suite"))
 
     def test_options_alone_need_no_whole_list_in_workers(self):
         c = self.assert_held(self.ALL, args=["--ff"])

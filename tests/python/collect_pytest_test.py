@@ -57,8 +57,9 @@ class CollectTest(PytestCollectorTest):
                 def test_m(self): pass
             """)
         c = self.collect("t")
-        self.assertEqual(c.messages[0]["type"], "suite")
-        self.assertTrue(c.messages[0]["scopes_share_setup"])
+        kinds = [m["type"] for m in c.messages if m.get("tests") != []]
+        self.assertEqual(kinds[0], "suite")
+        self.assertTrue(c.suite["scopes_share_setup"])
         self.assertEqual(c.names, [
             "t/test_a.py::test_p[1]",
             "t/test_a.py::test_p[b c]",
@@ -81,7 +82,7 @@ class CollectTest(PytestCollectorTest):
                          os.path.join(self.root, "pytest.ini"))
         self.assertEqual(options["cwd"], self.root)
         self.assertFalse(any("paceline" in p for p in options["sys_path"]))
-        self.assertEqual(c.messages[0]["working_directory"], self.root)
+        self.assertEqual(c.suite["working_directory"], self.root)
 
     def test_targets_may_be_files_and_node_ids(self):
         self.write("test_a.py", """\

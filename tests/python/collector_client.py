@@ -84,6 +84,11 @@ class Collector:
             if message["type"] == kind:
                 return message
 
+    def until_tests(self):
+        """Waits for tests; a frame of none is a sign of life."""
+        while not self.until("tests")["tests"]:
+            pass
+
     def collect(self):
         """Waits for the end of collection and returns all tests."""
         self.until("collected")

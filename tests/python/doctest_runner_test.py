@@ -70,7 +70,7 @@ class DoctestRunnerTest(unittest.TestCase):
         ])
         self.assertEqual([t["line"] for t in c.tests], [3, 9, 21, 27])
         self.assertEqual({t["file"] for t in c.tests}, {"adding.py"})
-        self.assertFalse(c.messages[0]["scopes_share_setup"])
+        self.assertFalse(c.suite["scopes_share_setup"])
 
     def test_outcomes_and_text_are_doctests_own(self):
         self.suite({"adding.py": MODULE})

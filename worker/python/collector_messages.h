@@ -108,6 +108,7 @@ struct CollectedTest {
   friend bool operator==(const CollectedTest&, const CollectedTest&) = default;
 };
 
+// None is a sign of life, which may come before the suite.
 struct CollectedTests {
   std::vector<CollectedTest> tests;
 

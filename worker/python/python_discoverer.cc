@@ -159,6 +159,9 @@ class Collection {
   }
 
   void Take(CollectedTests& found) {
+    if (found.tests.empty()) {
+      return;  // a sign of life
+    }
     if (!suite_.has_value()) {
       Fail("The collector named tests before their suite.");
       collected_ = true;

@@ -131,7 +131,6 @@ class Client:
     def show_life(self) -> None:
         """Has the client wait on, where nothing can be handed over yet."""
         if time.monotonic() - self._last_sent > _SILENCE:
-            self._announce_now()
             self._send({"type": "tests", "tests": []})
 
     def error(self, target: str, message: str) -> None:
