@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import unittest
 
 from collect_pytest_test import PytestCollectorTest
@@ -152,6 +153,11 @@ class KeptTest(PytestCollectorTest):
         self.assert_taken()
         self.assert_taken(False, args=["-k", "test_1"])
         self.assert_taken(False, env={"ANYTHING": "else"})
+
+    def test_where_temporary_files_are_does_not_matter(self):
+        self.kept()
+        with tempfile.TemporaryDirectory() as other:
+            self.assert_taken(env={"TMPDIR": other})
 
     def test_a_damaged_file_is_collected_again(self):
         self.kept()

@@ -33,7 +33,10 @@ _MAX_PAYLOAD = 47 << 10
 _LENGTH = struct.Struct(">I")
 # Variables that say where and for whom something runs, not what.
 _NO_MATTER = frozenset(
-    ["_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM", "WINDOWID"]
+    [
+        "_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TEMP", "TERM",
+        "TMP", "TMPDIR", "WINDOWID",
+    ]
 )
 _NO_MATTER_AT_START = ("PACELINE_", "SSH_", "XDG_")
 # A file or folder that these find or leave out may depend on anything.
