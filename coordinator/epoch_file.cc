@@ -28,6 +28,16 @@ absl::Status Failed(const std::string& path, int error) {
                                              path, ": ", std::strerror(error)));
 }
 
+// Calls `call` again while a signal interrupts it.
+template <typename Call>
+auto Uninterrupted(Call call) {
+  decltype(call()) result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<std::uint32_t> RaiseEpoch(const std::string& path,
@@ -37,11 +47,13 @@ absl::StatusOr<std::uint32_t> RaiseEpoch(const std::string& path,
                                       ignored);
   const Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   // Two that start at once take one after the other.
-  if (!file.valid() || flock(file.get(), LOCK_EX) != 0) {
+  if (!file.valid() ||
+      Uninterrupted([&file] { return flock(file.get(), LOCK_EX); }) != 0) {
     return Failed(path, errno);
   }
   char text[32];
-  const ssize_t size = pread(file.get(), text, sizeof text, 0);
+  const ssize_t size = Uninterrupted(
+      [&file, &text] { return pread(file.get(), text, sizeof text, 0); });
   if (size < 0) {
     return Failed(path, errno);
   }
@@ -56,9 +68,18 @@ absl::StatusOr<std::uint32_t> RaiseEpoch(const std::string& path,
   // Ten digits each time: a shorter number leaves nothing of a longer one, and
   // they are written at once.
   std::string line = absl::StrCat(absl::Dec(epoch, absl::kZeroPad10), "\n");
-  if (pwrite(file.get(), line.data(), line.size(), 0) !=
-          static_cast<ssize_t>(line.size()) ||
-      fsync(file.get()) != 0) {
+  const ssize_t written = Uninterrupted([&file, &line] {
+    return pwrite(file.get(), line.data(), line.size(), 0);
+  });
+  if (written != static_cast<ssize_t>(line.size())) {
+    return Failed(path, written < 0 ? errno : ENOSPC);
+  }
+  // A file that was just made is there once its directory is on the disk too.
+  const std::string parent = std::filesystem::path(path).parent_path();
+  const Fd directory(open(parent.empty() ? "." : parent.c_str(),
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fsync(file.get()) != 0 || !directory.valid() ||
+      fsync(directory.get()) != 0) {
     return Failed(path, errno);
   }
   return epoch;

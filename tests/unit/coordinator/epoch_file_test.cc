@@ -8,17 +8,15 @@
 #include <fstream>
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "common/base/ids.h"
+#include "tests/support/program.h"
 
 namespace paceline {
 namespace {
 
 class EpochFileTest : public testing::Test {
  protected:
-  const std::string path_ =
-      absl::StrCat(testing::TempDir(), "/epoch-", ToString(RandomId<RunId>()),
-                   "/folder/epoch");
+  const ScratchDir scratch_;
+  const std::string path_ = scratch_.path() + "/folder/epoch";
 };
 
 // Two starts in one second, or a clock that was set back, gave the same tokens
