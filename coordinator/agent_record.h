@@ -62,8 +62,11 @@ struct AgentRecord {
   Duration pool_turn_age{};
   bool beaten = false;
   bool draining = false;
-  std::uint64_t granted = 0;  // leases, in this session
-  Instant last_granted;
+  // Leases in this session: granted, and of those the ones it was told of.
+  std::uint64_t granted = 0;
+  std::uint64_t told = 0;
+  // Since when it says that it has not seen one of those.
+  std::optional<Instant> unseen_since;
   std::uint64_t want_sum = 0;  // grants seen and room, as last told
   // Suites that this session was told of.
   absl::btree_set<std::pair<RunId, SuiteIndex>> suites;

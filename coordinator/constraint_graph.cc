@@ -317,7 +317,7 @@ ConstraintGraph::Choice ConstraintGraph::Start(NodeIndex index) {
   for (const std::uint32_t lock : node.locks) {
     locks_[lock].taken = true;
   }
-  Choice choice{node.test, node.slots, {}, node.taken};
+  Choice choice{node.test, node.slots, {}, node.taken, node.avoid};
   if (!node.groups.empty()) {
     choice.env = pools_.Environment(node.taken);
   }
@@ -362,13 +362,15 @@ std::optional<ConstraintGraph::Choice> ConstraintGraph::Take(
   return Start(*alone);
 }
 
-bool ConstraintGraph::CanClaim(TestIndex test) const {
+bool ConstraintGraph::CanClaim(TestIndex test,
+                               const ResourceAllocation& taken) const {
   const auto it = by_test_.find(test);
   if (it == by_test_.end() || serial_runs_) {
     return false;
   }
   const Node& node = nodes_[it->second];
   return (node.state == State::kReady || node.state == State::kAside) &&
+         (taken.empty() || pools_.Fits(node.groups, taken)) &&
          std::none_of(node.locks.begin(), node.locks.end(),
                       [this](std::uint32_t l) { return locks_[l].taken; });
 }

@@ -52,6 +52,7 @@ class ConstraintGraph {
     std::uint32_t slots = 1;
     std::vector<EnvEdit> env;
     ResourceAllocation resources;
+    std::string avoid;  // the agent that is not to have it
   };
 
   // `test` is the newest of its run.
@@ -81,7 +82,7 @@ class ConstraintGraph {
   bool avoided() const { return avoided_; }
   bool serial_runs() const { return serial_runs_; }
   // As Take, of a test that was handed out with `taken` in an earlier life.
-  bool CanClaim(TestIndex test) const;
+  bool CanClaim(TestIndex test, const ResourceAllocation& taken) const;
   void Claim(TestIndex test, ResourceAllocation taken);
   // The lease of `test` ended. With `again` it is ready once more, but not for
   // the agent `avoid`.

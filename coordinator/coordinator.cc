@@ -51,10 +51,6 @@ bool Coordinator::Impl::Shutdown() {
   return connected;
 }
 
-void Coordinator::Impl::OnCommitted() {
-  // OnTick looks at what may be told now.
-}
-
 void Coordinator::Impl::OnTick(Instant now) {
   if (!due_.has_value()) {
     // Whoever an earlier life knew can be heard from now on.
@@ -127,8 +123,6 @@ void Coordinator::OnMalformed(Instant now, absl::string_view peer,
 }
 
 bool Coordinator::Shutdown() { return impl_->Shutdown(); }
-
-void Coordinator::OnCommitted(Instant /*now*/) { impl_->OnCommitted(); }
 
 void Coordinator::OnTick(Instant now) { impl_->OnTick(now); }
 

@@ -43,14 +43,13 @@ class Coordinator {
   // Something came from `peer` that is no message of the protocol.
   void OnMalformed(Instant now, absl::string_view peer,
                    const absl::Status& why);
-  // The journal's committed() moved.
-  void OnCommitted(Instant now);
   // The end: agents and clients are told. Returns whether any of them was
   // still connected; then it is said again a little later, until all have hung
   // up or the shell's patience ends.
   bool Shutdown();
-  // Once per turn of the shell's loop, after all input. Nothing is granted,
-  // acknowledged or told to a client before.
+  // Once per turn of the shell's loop, after all input, and when the journal's
+  // committed() has moved. Nothing is granted, acknowledged or told to a client
+  // before.
   void OnTick(Instant now);
 
   // When OnTick is due if nothing happens before.

@@ -55,6 +55,9 @@ void Coordinator::Impl::SendUnsent(AgentRecord& agent) {
     if (agent.full) {
       break;
     }
+    if (const auto* grant = std::get_if<Grant>(&agent.unsent.front().message)) {
+      agent.told += grant->leases.size();
+    }
     agent.unsent.pop_front();
   }
   if (agent.full != was_full) {
@@ -172,6 +175,8 @@ void Coordinator::Impl::Welcome(Instant now, AgentRecord& agent,
   agent.beaten = false;
   agent.draining = false;
   agent.granted = 0;
+  agent.told = 0;
+  agent.unseen_since.reset();
   agent.want_sum = 0;
   agent.suites.clear();
   agent.unsent.clear();
@@ -239,8 +244,11 @@ void Coordinator::Impl::LoseLeases(Instant now, AgentRecord& agent,
 
 void Coordinator::Impl::LoseAgent(Instant now, AgentRecord& agent,
                                   absl::string_view why) {
-  Log(LogLevel::kWarning, absl::StrCat("agent ", agent.who.name, ": ", why,
-                                       " leases=", agent.leases.size()));
+  // One that leaves in good order is no news.
+  Log(agent.draining && agent.leases.empty() ? LogLevel::kInfo
+                                             : LogLevel::kWarning,
+      absl::StrCat("agent ", agent.who.name, ": ", why,
+                   " leases=", agent.leases.size()));
   LoseLeases(now, agent, why);
   if (!agent.peer.empty()) {
     by_peer_.erase(agent.peer);
@@ -338,8 +346,11 @@ void Coordinator::Impl::AskForLeases(Instant now, AgentRecord& agent) {
     ExpectAnswer(now, agent);
   }
   for (auto& [run, tokens] : stopped) {
-    Tell(agent, Stop{agent.session, std::move(tokens), options_.stop_grace,
-                     run->cancel_reason()});
+    // What is stopped would come back as lost were the cancellation not kept.
+    Tell(agent,
+         Stop{agent.session, std::move(tokens), options_.stop_grace,
+              run->cancel_reason()},
+         last_record_);
   }
   if (!revoke.tokens.empty()) {
     Tell(agent, std::move(revoke));
@@ -372,8 +383,11 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
   agent.want_sum = want.grants_seen + want.room;
   File(agent);
   work_changed_ = true;
-  if (want.grants_seen < agent.granted &&
-      now - agent.last_granted >= options_.ask_again_after) {
+  if (want.grants_seen >= agent.told) {
+    agent.unseen_since.reset();
+  } else if (!agent.unseen_since.has_value()) {
+    agent.unseen_since = now;
+  } else if (now - *agent.unseen_since >= options_.ask_again_after) {
     // A grant was lost on the way: its next hello says which.
     Send(agent.peer, Rehello{});
   }
@@ -412,6 +426,11 @@ void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
 void Coordinator::Impl::Handle(Instant now, AgentRecord& agent,
                                Results& results) {
   const std::uint64_t expected = agent.results_through + 1;
+  if (results.first + results.items.size() > kMaxSequence) {
+    Send(agent.peer, Refused{RefusalCode::kMalformed,
+                             "results.first: numbers have come to their end"});
+    return;
+  }
   if (results.first > expected) {
     return;  // the agent sends what is between again
   }
@@ -538,9 +557,9 @@ void Coordinator::Impl::TellAgents() {
     }
     AgentRecord* const agent = it->second.get();
     SendUnsent(*agent);
-    if (agent->full || committed < last_record_) {
-      // It may wait for room, or for what is to come.
-      untold_agents_.insert(instance);
+    if (!agent->unsent.empty() || agent->result_acks.waits(committed) ||
+        agent->output_acks.waits(committed)) {
+      untold_agents_.insert(instance);  // for room, or for a commit
     }
     if (const auto through = agent->result_acks.Due(committed);
         through.has_value() &&

@@ -137,6 +137,17 @@ void Coordinator::Impl::Handle(Instant now, absl::string_view peer,
   if (Run* const run = FindRun(now, peer, ack.run)) {
     run->events().Acknowledge(ack.through);
     run->client.last_ack = now;
+    NoteSeen(now, *run);
+  }
+}
+
+void Coordinator::Impl::NoteSeen(Instant now, Run& run) {
+  constexpr std::uint64_t kWorthARecord = std::uint64_t{4} << 20;
+  const bool all = run.ended() && run.events().empty() &&
+                   run.client.recorded_seen < run.events().seen();
+  if (all || run.events().seen_bytes() - run.client.recorded_seen_bytes >=
+                 kWorthARecord) {
+    Keep(now, EventsSeen{run.id(), run.events().seen()});
   }
 }
 
@@ -260,10 +271,13 @@ void Coordinator::Impl::TellRuns(Instant now) {
       LetWorkersLeave(now, *it->second);
     }
     TellClient(now, *it->second);
-    if (committed(last_record_)) {
-      untold_runs_.erase(id);
+    Run& run = *it->second;
+    const std::uint64_t kept = journal_->committed();
+    if (run.events().waits(kept) || run.client.parts.waits(kept) ||
+        run.client.complete.waits(kept)) {
+      untold_runs_.insert(id);
     } else {
-      untold_runs_.insert(id);  // it may wait for what is to come
+      untold_runs_.erase(id);
     }
   }
 }

@@ -158,7 +158,7 @@ bool Coordinator::Impl::HasOther(Instant now, const AgentRecord& agent) const {
 }
 
 bool Coordinator::Impl::HoldsBack(const Run& run) const {
-  // Of one whose client has left it for good everything is kept.
+  // Of one whose client has left it for good nobody reads anything.
   return run.events().bytes() >= options_.max_unseen_bytes &&
          !(run.options().detach && run.client.peer.empty());
 }
@@ -188,7 +188,7 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
       if (!ahead && agent.free_slots() < unit->slots) {
         // One with so many slots, where there is one; else one that has no
         // more and gives it all.
-        taker = IdleFor(now, unit->slots);
+        taker = IdleFor(now, unit->slots, unit->avoid);
       }
       GrantUnit(now, taker != nullptr ? *taker : agent, *run, *std::move(unit));
       return true;
@@ -198,12 +198,14 @@ bool Coordinator::Impl::GrantOne(Instant now, AgentRecord& agent) {
   return false;
 }
 
-AgentRecord* Coordinator::Impl::IdleFor(Instant now, std::uint32_t slots) {
+AgentRecord* Coordinator::Impl::IdleFor(Instant now, std::uint32_t slots,
+                                        absl::string_view avoid) {
   for (const auto& [place, agent] : takers_) {
     if (agent->free_slots() == 0) {
       break;
     }
-    if (HasRoom(now, *agent) && agent->CanStart(slots)) {
+    if (agent->who.name != avoid && HasRoom(now, *agent) &&
+        agent->CanStart(slots)) {
       return agent;
     }
   }
@@ -244,7 +246,6 @@ void Coordinator::Impl::GrantUnit(Instant now, AgentRecord& agent, Run& run,
   const std::uint64_t number = Keep(now, std::move(record));
   ++agent.granted;
   File(agent);
-  agent.last_granted = now;
   agent.last_suite = {run.id(), unit.suite};
   if (agent.suites.insert({run.id(), unit.suite}).second) {
     grant.suites.push_back({run.id(), unit.suite, run.SuiteOf(unit.suite)});

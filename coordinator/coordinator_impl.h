@@ -9,7 +9,6 @@
 #define PACELINE_COORDINATOR_COORDINATOR_IMPL_H_
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +36,6 @@ class Coordinator::Impl {
   void OnMalformed(Instant now, absl::string_view peer,
                    const absl::Status& why);
   bool Shutdown();
-  void OnCommitted();
   void OnTick(Instant now);
   Instant next_deadline() const;
 
@@ -82,6 +80,8 @@ class Coordinator::Impl {
   // Once `record` is committed, and all that was told before has gone.
   void Tell(AgentRecord& agent, Message message, std::uint64_t record = 0);
   void SendUnsent(AgentRecord& agent);
+  // Writes down what the run's client has seen, where that is worth a record.
+  void NoteSeen(Instant now, Run& run);
 
   // ---- clients (coordinator_clients.cc)
   void Handle(Instant now, absl::string_view peer, const ClientHello& hello);
@@ -122,8 +122,10 @@ class Coordinator::Impl {
   bool Silent(Instant now, const AgentRecord& agent) const;
   // Whether another agent is there that takes units, now or some time.
   bool HasOther(Instant now, const AgentRecord& agent) const;
-  // An agent that would start a unit of `slots` at once; null if none would.
-  AgentRecord* IdleFor(Instant now, std::uint32_t slots);
+  // An agent that would start a unit of `slots` at once, other than `avoid`;
+  // null if none would.
+  AgentRecord* IdleFor(Instant now, std::uint32_t slots,
+                       absl::string_view avoid);
   // Whether so many of its events are unseen that it gets nothing more: they
   // are kept in memory until its client has read them.
   bool HoldsBack(const Run& run) const;
@@ -165,6 +167,7 @@ class Coordinator::Impl {
   void Apply(Instant now, RunCancelled& cancelled, std::uint64_t record);
   void Apply(Instant now, RunEnded& ended, std::uint64_t record);
   void Apply(Instant now, RunForgotten& forgotten, std::uint64_t record);
+  void Apply(Instant now, EventsSeen& seen, std::uint64_t record);
   void Apply(Instant now, AgentRecord& agent, ResultItem& item,
              const ResultsKept& kept, std::uint64_t record);
   // Returns kDataLoss if what was kept cannot have happened now.

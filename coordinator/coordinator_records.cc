@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/log.h"
+#include "common/base/status_macros.h"
 #include "coordinator/coordinator_impl.h"
 
 namespace paceline {
@@ -74,9 +75,7 @@ void Coordinator::Impl::Apply(Instant now, LeaseGranted& granted,
   lease.suite = granted.suite;
   lease.wanted_slots = granted.wanted_slots;
   lease.slots = granted.slots;
-  lease.predicted = granted.predicted;
   lease.constrained = run.constrained(granted.tests.front().first);
-  lease.granted_at = now;
   lease.since = now;
   for (const auto& [test, attempt] : granted.tests) {
     lease.tests.push_back({test, attempt});
@@ -95,7 +94,7 @@ void Coordinator::Impl::Apply(Instant, OutputKept& kept, std::uint64_t record) {
   LeasedAttempt* const attempt = lease->Find(kept.output.test);
   if (attempt != nullptr && !attempt->done &&
       attempt->attempt == kept.output.attempt) {
-    lease->run->OnOutput(*lease, *attempt, std::move(kept.output), record);
+    lease->run->OnOutput(*attempt, std::move(kept.output), record);
   }
 }
 
@@ -103,8 +102,12 @@ void Coordinator::Impl::Apply(Instant now, ResultsKept& kept,
                               std::uint64_t record) {
   AgentRecord& agent = Holder(now, kept.holder, "", "");
   agent.results_through = kept.first + kept.items.size() - 1;
+  Run& run = *runs_.at(kept.run);
+  std::uint64_t number = kept.first;
   for (ResultItem& item : kept.items) {
-    Apply(now, agent, item, kept, record);
+    if (run.TakesItem(kept.holder, number++)) {
+      Apply(now, agent, item, kept, record);
+    }
   }
 }
 
@@ -190,6 +193,13 @@ void Coordinator::Impl::Apply(Instant, RunForgotten& forgotten, std::uint64_t) {
   runs_.erase(forgotten.run);
 }
 
+void Coordinator::Impl::Apply(Instant, EventsSeen& seen, std::uint64_t) {
+  Run& run = *runs_.at(seen.run);
+  run.events().Seen(seen.through);
+  run.client.recorded_seen = seen.through;
+  run.client.recorded_seen_bytes = run.events().seen_bytes();
+}
+
 void Coordinator::Impl::MarkStarted(Instant now, LeaseState& lease) {
   if (!lease.started) {
     lease.started = true;
@@ -233,7 +243,8 @@ absl::Status Coordinator::Impl::Check(const Record& record) const {
   if (run == nullptr) {
     return absl::DataLossError("it was never opened");
   }
-  if (run->ended() && !std::holds_alternative<RunForgotten>(record)) {
+  if (run->ended() && !std::holds_alternative<RunForgotten>(record) &&
+      !std::holds_alternative<EventsSeen>(record)) {
     return absl::DataLossError("it goes on after its end");
   }
   if (const auto* added = std::get_if<PartAdded>(&record)) {
@@ -273,9 +284,9 @@ absl::Status Coordinator::Impl::Check(const Record& record) const {
 absl::Status Coordinator::Impl::Replay(Instant now, Record record) {
   if (const absl::Status status = Check(record); !status.ok()) {
     const std::optional<RunId> run = RunOf(record);
-    return absl::DataLossError(absl::StrCat(
-        "the journal cannot be read back: run ",
-        run.has_value() ? ToString(*run) : "-", ": ", status.message()));
+    return absl::DataLossError(
+        absl::StrCat("run ", run.has_value() ? ToString(*run) : "-", ": ",
+                     status.message()));
   }
   if (const auto* granted = std::get_if<LeaseGranted>(&record)) {
     // In its own life the unit was taken before the record was written.
@@ -289,17 +300,9 @@ absl::Status Coordinator::Impl::Replay(Instant now, Record record) {
 
 absl::Status Coordinator::Impl::Recover(Instant now) {
   next_look_ = now;
-  absl::Status status;
   leases_.set_epoch(0);
-  const absl::Status loaded = journal_->Load([&](const Record& record) {
-    if (status.ok()) {
-      status = Replay(now, record);
-    }
-  });
-  status.Update(loaded);
-  if (!status.ok()) {
-    return status;
-  }
+  PACELINE_RETURN_IF_ERROR(journal_->Load(
+      [&](Record record) { return Replay(now, std::move(record)); }));
   // Orphans: those that hold leases, and those whose last words a run awaits.
   absl::btree_set<InstanceId> awaited;
   for (const auto& [id, run] : runs_) {

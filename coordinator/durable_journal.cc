@@ -59,26 +59,23 @@ DurableJournal::~DurableJournal() {
 }
 
 absl::Status DurableJournal::Load(
-    absl::FunctionRef<void(const Record&)> visit) {
-  absl::Status decoded;
-  const absl::Status loaded = file_->Load([&](absl::string_view bytes) {
-    if (!decoded.ok()) {
-      return;
-    }
-    const absl::StatusOr<Record> record = DecodeRecord(bytes);
-    if (record.ok()) {
-      visit(*record);
-    } else {
-      decoded = absl::DataLossError(absl::StrCat(
-          "the journal ", options_.path, " is damaged (",
-          record.status().message(),
-          "); put back a copy of it, or move it away to begin without one"));
-    }
-  });
+    absl::FunctionRef<absl::Status(Record)> visit) {
+  const absl::Status loaded =
+      file_->Load([&](absl::string_view bytes) -> absl::Status {
+        absl::StatusOr<Record> record = DecodeRecord(bytes);
+        const absl::Status status =
+            record.ok() ? visit(*std::move(record)) : record.status();
+        if (status.ok()) {
+          return status;
+        }
+        return absl::DataLossError(absl::StrCat(
+            "the journal ", options_.path, " is damaged (", status.message(),
+            "); put back a copy of it, or move it away to begin without one"));
+      });
   if (!worker_.joinable()) {
     worker_ = std::thread([this] { Work(); });
   }
-  return loaded.ok() ? decoded : loaded;
+  return loaded;
 }
 
 std::uint64_t DurableJournal::Append(const Record& record) {

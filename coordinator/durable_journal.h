@@ -46,7 +46,7 @@ class DurableJournal final : public Journal {
   bool failing() const override { return failing_.load(); }
   // Returns kUnavailable or kDataLoss if the first try fails.
   absl::Status Sync() override;
-  absl::Status Load(absl::FunctionRef<void(const Record&)> visit) override;
+  absl::Status Load(absl::FunctionRef<absl::Status(Record)> visit) override;
 
   // Why nothing can be written; OK while it can. Safe from any thread.
   absl::Status state() const;

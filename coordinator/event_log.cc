@@ -49,7 +49,7 @@ void EventLog::Add(Event event, std::uint64_t record) {
   entry.bytes = static_cast<std::uint32_t>(EncodedBound(event));
   entry.event = std::move(event);
   entry.record = record;
-  bytes_ += entry.bytes;
+  bytes_ += entry.bytes + sizeof(Entry);
 }
 
 std::optional<Events> EventLog::Next(RunId run, std::uint64_t committed) const {
@@ -78,13 +78,19 @@ void EventLog::Sent(const Events& events) {
     in_flight_bytes_ += entries_[next_ - first_].bytes;
     ++next_;
   }
+  sent_ = std::max(sent_, next_ - 1);
 }
 
 void EventLog::Acknowledge(std::uint64_t through) {
-  // What was not sent cannot have been seen.
-  while (first_ <= through && first_ < next_) {
-    in_flight_bytes_ -= entries_.front().bytes;
-    bytes_ -= entries_.front().bytes;
+  // What was not sent cannot have been seen; what is to be sent again may.
+  while (first_ <= std::min(through, sent_)) {
+    if (first_ < next_) {
+      in_flight_bytes_ -= entries_.front().bytes;
+    } else {
+      ++next_;
+    }
+    bytes_ -= entries_.front().bytes + sizeof(Entry);
+    seen_bytes_ += entries_.front().bytes + sizeof(Entry);
     entries_.pop_front();
     ++first_;
     one_message_ = false;
@@ -105,6 +111,7 @@ void EventLog::Rewind(std::uint64_t last) {
     in_flight_bytes_ += entries_[next_ - first_].bytes;
     ++next_;
   }
+  sent_ = std::max(sent_, next_ - 1);
   Acknowledge(last);
   const std::uint64_t to = std::clamp(last + 1, first_, next_);
   while (next_ > to) {

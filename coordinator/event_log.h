@@ -6,6 +6,7 @@
 #ifndef PACELINE_COORDINATOR_EVENT_LOG_H_
 #define PACELINE_COORDINATOR_EVENT_LOG_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -41,12 +42,24 @@ class EventLog {
   void Rewind(std::uint64_t last);
 
   std::uint64_t last() const { return first_ + entries_.size() - 1; }
+  // As Acknowledge, of what an earlier life may have sent.
+  void Seen(std::uint64_t through) {
+    sent_ = std::max(sent_, std::min(through, last()));
+    Acknowledge(through);
+  }
+  // Whether something waits for its record to be committed.
+  bool waits(std::uint64_t committed) const {
+    return next_ <= last() && entries_.back().record > committed;
+  }
   // Whether something was sent and not acknowledged.
   bool in_flight() const { return next_ > first_; }
   // Whether the client has acknowledged all there is.
   bool empty() const { return entries_.empty(); }
-  // Of all that was not acknowledged.
+  // Of memory, for all that was not acknowledged.
   std::size_t bytes() const { return bytes_; }
+  // The greatest number that was acknowledged, and of how much memory all were.
+  std::uint64_t seen() const { return first_ - 1; }
+  std::uint64_t seen_bytes() const { return seen_bytes_; }
 
  private:
   struct Entry {
@@ -58,8 +71,10 @@ class EventLog {
   std::deque<Entry> entries_;
   std::uint64_t first_ = 1;  // the number of entries_.front()
   std::uint64_t next_ = 1;   // the next to send
+  std::uint64_t sent_ = 0;   // the last that ever was
   std::size_t bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;
+  std::uint64_t seen_bytes_ = 0;
   bool one_message_ = false;
 };
 

@@ -112,9 +112,16 @@ struct RunForgotten {
   RunId run;
 };
 
+// The client has seen the events up to `through`: written now and then, so that
+// a coordinator that reads the run back need not hold them all again.
+struct EventsSeen {
+  RunId run;
+  std::uint64_t through = 0;
+};
+
 using Record = std::variant<EpochRaised, RunOpened, PartAdded, RunClosed,
                             LeaseGranted, OutputKept, ResultsKept, LeaseEnded,
-                            RunCancelled, RunEnded, RunForgotten>;
+                            RunCancelled, RunEnded, RunForgotten, EventsSeen>;
 
 // Nothing for a record that is about no run.
 std::optional<RunId> RunOf(const Record& record);
@@ -129,7 +136,7 @@ class Journal {
   virtual std::uint64_t Append(const Record& record) = 0;
 
   // The highest number such that it and all before it are kept. Whoever owns
-  // the journal tells the coordinator when it moves (OnCommitted).
+  // the journal has the coordinator tick when it moves.
   virtual std::uint64_t committed() const = 0;
 
   // Whether nothing can be kept now, for a reason that may pass: a full disk.
@@ -142,10 +149,12 @@ class Journal {
   // Returns kDataLoss, in a sentence, if it cannot be kept.
   virtual absl::Status Sync() = 0;
 
-  // Calls `visit` with every record kept by earlier lives, in order.
+  // Calls `visit` with every record kept by earlier lives, in order, until it
+  // returns an error.
   //
-  // Returns kDataLoss, in a sentence, if what is kept cannot be read.
-  virtual absl::Status Load(absl::FunctionRef<void(const Record&)> visit) = 0;
+  // Returns that error; kDataLoss, in a sentence, if what is kept cannot be
+  // read.
+  virtual absl::Status Load(absl::FunctionRef<absl::Status(Record)> visit) = 0;
 };
 
 }  // namespace paceline

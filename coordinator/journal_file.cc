@@ -253,7 +253,7 @@ absl::StatusOr<std::uint64_t> JournalFile::Ask(absl::string_view sql) {
 }
 
 absl::Status JournalFile::Load(
-    absl::FunctionRef<void(absl::string_view bytes)> visit) {
+    absl::FunctionRef<absl::Status(absl::string_view bytes)> visit) {
   std::uint64_t first = std::numeric_limits<std::int64_t>::max();
   absl::flat_hash_set<std::uint64_t> wanted = {0};
   for (const auto& [run, number] : runs_) {
@@ -272,7 +272,7 @@ absl::Status JournalFile::Load(
   rows.Bind(1, first);
   for (code = rows.Step(); code == SQLITE_ROW; code = rows.Step()) {
     if (wanted.contains(rows.Number(0))) {
-      visit(rows.Bytes(1));
+      PACELINE_RETURN_IF_ERROR(visit(rows.Bytes(1)));
     }
   }
   return code == SQLITE_DONE ? absl::OkStatus() : Failed(code);

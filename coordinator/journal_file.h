@@ -70,10 +70,11 @@ class JournalFile {
   std::uint64_t last_number() const { return last_number_; }
 
   // Calls `visit` with each record of the runs that are not forgotten, and of
-  // no run, in order.
+  // no run, in order, until it returns an error.
   //
-  // Returns kDataLoss or kUnavailable, in a sentence.
-  absl::Status Load(absl::FunctionRef<void(absl::string_view bytes)> visit);
+  // Returns that error; kDataLoss or kUnavailable, in a sentence.
+  absl::Status Load(
+      absl::FunctionRef<absl::Status(absl::string_view bytes)> visit);
 
   // Writes all of `rows` or, when it returns an error, none: kUnavailable in a
   // sentence where trying again may help, kDataLoss where it will not.

@@ -32,6 +32,10 @@ class KeptValue {
     }
   }
 
+  // Whether a value waits for its record.
+  bool waits(std::uint64_t committed) const {
+    return !waiting_.empty() && waiting_.back().first > committed;
+  }
   // The newest value whose record is committed; nothing before the first.
   const std::optional<T>& Get(std::uint64_t committed) {
     while (!waiting_.empty() && waiting_.front().first <= committed) {
@@ -53,6 +57,9 @@ class AckQueue {
   void Add(std::uint64_t number, std::uint64_t record,
            std::uint64_t committed) {
     numbers_.Set(number, record, committed);
+  }
+  bool waits(std::uint64_t committed) const {
+    return numbers_.waits(committed);
   }
   // What was said may have been lost: say it again.
   void Repeat() { again_ = true; }

@@ -35,6 +35,8 @@ struct LeasedAttempt {
   // Of output that came ahead of its result.
   std::uint32_t head_bytes = 0;
   std::uint32_t tail_bytes = 0;
+  // And of that what was left out (Run::LeavesOutTexts).
+  std::uint64_t left_out = 0;
 };
 
 struct LeaseState {
@@ -49,14 +51,12 @@ struct LeaseState {
   // What the unit needs; its holder, with fewer, gives it all it has.
   std::uint32_t wanted_slots = 1;
   std::uint32_t slots = 1;
-  Duration predicted{};
   // Its one test is in the run's constraint graph.
   bool constrained = false;
   bool started = false;
-  // A bad result or an extra came from it.
+  // An extra came from it, which says what failed beside its tests.
   bool explained = false;
   std::vector<LeasedAttempt> tests;
-  Instant granted_at;
   // When the current test began, as far as one can tell from here.
   Instant since;
   // When it was last asked for with Revoke.

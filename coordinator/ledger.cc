@@ -80,7 +80,10 @@ Ledger::Decision Ledger::Lost(TestIndex test, bool no_rerun) {
       entry.lost >= policy_.max_lost_reruns) {
     return Final(test, Verdict::kLost);
   }
-  entry.last_bad = static_cast<std::uint8_t>(Outcome::kLost);
+  if (entry.last_bad == kNone) {
+    // A failure that was seen stays one.
+    entry.last_bad = static_cast<std::uint8_t>(Outcome::kLost);
+  }
   ++entry.lost;
   ++entry.attempt;
   return Decision{std::nullopt, "rerun: agent lost"};

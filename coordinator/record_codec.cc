@@ -97,6 +97,12 @@ auto WireFields(M& m) {
   return Fields(Item("run", m.run, kRandomId));
 }
 
+template <Like<EventsSeen> M>
+auto WireFields(M& m) {
+  return Fields(Item("run", m.run, kRandomId),
+                Item("through", m.through, kSequence));
+}
+
 // ---- records ---------------------------------------------------------------
 
 namespace {
@@ -105,7 +111,7 @@ namespace {
 constexpr auto kNames = std::to_array<const char*>(
     {"epoch_raised", "run_opened", "part_added", "run_closed", "lease_granted",
      "output_kept", "results_kept", "lease_ended", "run_cancelled", "run_ended",
-     "run_forgotten"});
+     "run_forgotten", "events_seen"});
 static_assert(kNames.size() == std::variant_size_v<Record>);
 
 using BodyReader = bool (*)(FieldReader&, std::uint32_t, Record&);

@@ -15,6 +15,9 @@ namespace {
 
 // Steps of the search below; real specifications need a handful.
 constexpr int kMaxSteps = 20'000;
+// What the variables that name the things may take in a message, for all needs
+// of a test.
+constexpr std::size_t kMaxIdBytes = std::size_t{64} * 1024;
 // Needs and groups of one test: the search goes as deep as there are needs.
 constexpr std::size_t kMaxNeeds = 256;
 
@@ -70,17 +73,22 @@ bool Meet(const std::vector<FlatNeed>& needs, std::size_t next, int& steps,
   return false;
 }
 
+std::vector<std::vector<std::uint32_t>> SlotsOf(
+    const std::vector<ResourcePool>& pools) {
+  std::vector<std::vector<std::uint32_t>> slots;
+  for (const ResourcePool& pool : pools) {
+    std::vector<std::uint32_t>& things = slots.emplace_back();
+    for (const auto& [id, count] : pool.things) {
+      things.push_back(count);
+    }
+  }
+  return slots;
+}
+
 }  // namespace
 
 ResourcePools::ResourcePools(std::vector<ResourcePool> pools)
-    : pools_(std::move(pools)) {
-  for (const ResourcePool& pool : pools_) {
-    std::vector<std::uint32_t>& things = free_.emplace_back();
-    for (const auto& [id, slots] : pool.things) {
-      things.push_back(slots);
-    }
-  }
-}
+    : pools_(std::move(pools)), all_(SlotsOf(pools_)), free_(all_) {}
 
 std::optional<ResourceAllocation> ResourcePools::FindIn(Free free,
                                                         const Groups& groups,
@@ -120,21 +128,37 @@ std::optional<ResourceAllocation> ResourcePools::Find(
   return FindIn(free_, groups, nullptr);
 }
 
+std::size_t ResourcePools::LongestId(absl::string_view type) const {
+  std::size_t longest = 0;
+  for (const ResourcePool& pool : pools_) {
+    if (pool.type == type) {
+      for (const auto& [id, slots] : pool.things) {
+        longest = std::max(longest, id.size());
+      }
+    }
+  }
+  return longest;
+}
+
 std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
   if (const std::size_t needs = CountNeeds(groups); needs > kMaxNeeds) {
     return absl::StrCat("its resource groups name ", needs,
                         " resources, and at most ", kMaxNeeds,
                         " can be given to one test");
   }
-  Free all;
-  for (const ResourcePool& pool : pools_) {
-    std::vector<std::uint32_t>& things = all.emplace_back();
-    for (const auto& [id, slots] : pool.things) {
-      things.push_back(slots);
+  std::size_t bytes = 0;
+  for (const std::vector<ResourceNeed>& group : groups) {
+    for (const ResourceNeed& need : group) {
+      bytes += LongestId(need.type);
     }
   }
+  if (bytes > kMaxIdBytes) {
+    return absl::StrCat("the names of the things that it needs may take ",
+                        bytes, " bytes, and at most ", kMaxIdBytes,
+                        " can be handed to a test; give them shorter ids");
+  }
   bool gave_up = false;
-  if (FindIn(std::move(all), groups, &gave_up).has_value()) {
+  if (FindIn(all_, groups, &gave_up).has_value()) {
     return std::nullopt;
   }
   for (const std::vector<ResourceNeed>& group : groups) {
@@ -168,14 +192,33 @@ std::optional<std::string> ResourcePools::WhyNever(const Groups& groups) const {
       "specification has");
 }
 
+bool ResourcePools::Fits(const Groups& groups,
+                         const ResourceAllocation& allocation) const {
+  if (allocation.size() != groups.size()) {
+    return false;
+  }
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    if (allocation[group].size() != groups[group].size()) {
+      return false;
+    }
+    for (std::size_t place = 0; place < groups[group].size(); ++place) {
+      const ResourcePiece& piece = allocation[group][place];
+      if (piece.pool >= pools_.size() ||
+          piece.thing >= pools_[piece.pool].things.size() ||
+          pools_[piece.pool].type != groups[group][place].type) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 void ResourcePools::Take(const ResourceAllocation& allocation) {
   for (const auto& group : allocation) {
     for (const ResourcePiece& piece : group) {
-      // A journal may name things that are taken or gone; never below zero.
-      if (piece.pool < free_.size() && piece.thing < free_[piece.pool].size()) {
-        std::uint32_t& free = free_[piece.pool][piece.thing];
-        free -= std::min(free, piece.slots);
-      }
+      // A journal may name things that are taken; never below zero.
+      std::uint32_t& free = free_[piece.pool][piece.thing];
+      free -= std::min(free, piece.slots);
     }
   }
 }
@@ -183,11 +226,8 @@ void ResourcePools::Take(const ResourceAllocation& allocation) {
 void ResourcePools::Give(const ResourceAllocation& allocation) {
   for (const auto& group : allocation) {
     for (const ResourcePiece& piece : group) {
-      if (piece.pool < free_.size() && piece.thing < free_[piece.pool].size()) {
-        std::uint32_t& free = free_[piece.pool][piece.thing];
-        free = std::min(free + piece.slots,
-                        pools_[piece.pool].things[piece.thing].second);
-      }
+      std::uint32_t& free = free_[piece.pool][piece.thing];
+      free = std::min(free + piece.slots, all_[piece.pool][piece.thing]);
     }
   }
 }

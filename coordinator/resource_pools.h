@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "common/model/manifest.h"
 
 namespace paceline {
@@ -46,6 +47,9 @@ class ResourcePools {
   // sentence that says which need cannot.
   std::optional<std::string> WhyNever(const Groups& groups) const;
 
+  // Whether `allocation` is of `groups` and of things that there are; what a
+  // journal says need not be.
+  bool Fits(const Groups& groups, const ResourceAllocation& allocation) const;
   void Take(const ResourceAllocation& allocation);
   void Give(const ResourceAllocation& allocation);
 
@@ -55,13 +59,16 @@ class ResourcePools {
  private:
   using Free = std::vector<std::vector<std::uint32_t>>;
 
+  // Bytes of the longest name of a thing of that type.
+  std::size_t LongestId(absl::string_view type) const;
   // `gave_up`, if not null, is set where the search was ended, so that there
   // may be a way.
   std::optional<ResourceAllocation> FindIn(Free free, const Groups& groups,
                                            bool* gave_up) const;
 
   std::vector<ResourcePool> pools_;
-  Free free_;  // by pool and thing
+  Free all_;  // by pool and thing
+  Free free_;
 };
 
 }  // namespace paceline

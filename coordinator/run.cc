@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/wire/codec.h"
@@ -53,6 +54,7 @@ Run::Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
     : id_(id),
       options_(std::move(options)),
       opened_at_(now),
+      max_unseen_bytes_(coordinator.max_unseen_bytes),
       queue_(std::make_unique<UnitQueue>(QueueOptions(options_, coordinator))),
       graph_(std::make_unique<ConstraintGraph>(
           options_.resources,
@@ -197,9 +199,9 @@ Run::Unit Run::ConstrainedUnit(ConstraintGraph::Choice choice) const {
   unit.predicted =
       queue_->Predict(choice.test).value_or(std::chrono::milliseconds(250));
   unit.slots = choice.slots;
-  unit.constrained = true;
   unit.env = std::move(choice.env);
   unit.resources = std::move(choice.resources);
+  unit.avoid = std::move(choice.avoid);
   return unit;
 }
 
@@ -211,14 +213,19 @@ absl::Status Run::CheckTaken(const LeaseGranted& granted) const {
   if (granted.tests.empty()) {
     return wrong("has no tests");
   }
+  absl::flat_hash_set<TestIndex> seen;
   for (const auto& [test, attempt] : granted.tests) {
+    if (!seen.insert(test).second) {
+      return wrong("names a test twice");
+    }
     if (Value(test) >= store_.tests() ||
         store_.SuiteOf(test) != granted.suite ||
         attempt != ledger_.AttemptOf(test)) {
       return wrong("is of a test or attempt that there is not");
     }
     const bool there = graph_->contains(test)
-                           ? granted.tests.size() == 1 && graph_->CanClaim(test)
+                           ? granted.tests.size() == 1 &&
+                                 graph_->CanClaim(test, granted.resources)
                            : queue_->contains(test);
     if (!there) {
       return wrong("is of a test that did not wait");
@@ -250,6 +257,26 @@ LeasedTest Run::Describe(TestIndex test) const {
   return leased;
 }
 
+// ---- events ----------------------------------------------------------------
+
+void Run::Tell(Event event, std::uint64_t record) {
+  constexpr std::size_t kKeptDetails = 1024;
+  auto* const attempt = std::get_if<AttemptEvent>(&event);
+  if (attempt != nullptr && LeavesOutTexts()) {
+    TestResult& result = attempt->result;
+    result.output.cut_bytes +=
+        result.output.head.size() + result.output.tail.size();
+    result.output.head.clear();
+    result.output.tail.clear();
+    result.properties.clear();
+    result.report.clear();
+    if (result.details.size() > kKeptDetails) {
+      result.details = CutText(result.details, kKeptDetails);
+    }
+  }
+  events_.Add(std::move(event), record);
+}
+
 // ---- what became of a lease ------------------------------------------------
 
 void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
@@ -263,10 +290,9 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
     return sent > came ? sent - came : 0U;
   };
   item.result.output.cut_bytes +=
-      lost(item.head_bytes_sent, attempt->head_bytes);
+      attempt->left_out + lost(item.head_bytes_sent, attempt->head_bytes);
   item.result.output.cut_bytes +=
       lost(item.tail_bytes_sent, attempt->tail_bytes);
-  lease.explained = lease.explained || !IsGood(item.result.outcome);
   queue_->Observe(item.test, item.result.duration);
   Ledger::Decision decision = ledger_.Attempted(item.test, item.result);
   AttemptEvent event;
@@ -288,13 +314,17 @@ void Run::OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record) {
   }
 }
 
-void Run::OnOutput(LeaseState& /*lease*/, LeasedAttempt& attempt, Output output,
+void Run::OnOutput(LeasedAttempt& attempt, Output output,
                    std::uint64_t record) {
   std::uint32_t& have = output.tail ? attempt.tail_bytes : attempt.head_bytes;
   if (output.offset != have) {
     return;  // sent again after a cut: it is here already
   }
   have += static_cast<std::uint32_t>(output.data.size());
+  if (LeavesOutTexts()) {
+    attempt.left_out += output.data.size();
+    output.data.clear();  // its event keeps its number
+  }
   Tell(OutputEvent{output.test, output.attempt, output.tail,
                    std::move(output.data)},
        record);
@@ -398,6 +428,7 @@ void Run::TellHeldExtra(HeldExtra held, std::uint64_t record) {
 // The same tear-down may fail after many units, and each time is a test of its
 // own: "foo: tear-down", "foo: tear-down (2)", …
 std::string Run::UniqueExtraName(SuiteIndex suite, std::string name) {
+  name.resize(std::min(name.size(), kMaxNameBytes));
   const std::pair key(suite, std::move(name));
   std::string unique = key.second;
   std::uint32_t number = extra_names_[key] + 1;
@@ -578,6 +609,15 @@ void Run::AddNote(std::string text, std::uint64_t record) {
   Tell(NoteEvent{std::move(text)}, record);
 }
 
+bool Run::TakesItem(const InstanceId& agent, std::uint64_t number) {
+  std::uint64_t& last = last_items_[agent];
+  if (number <= last) {
+    return false;
+  }
+  last = number;
+  return true;
+}
+
 // ---- verdicts --------------------------------------------------------------
 
 void Run::SettleWithout(TestIndex test, Outcome outcome, std::string why,
@@ -672,6 +712,7 @@ void Run::End(absl::Span<const std::string> unheard, std::uint64_t record) {
   held_extras_ = {};
   extra_names_ = {};
   found_ = {};
+  last_items_ = {};
 }
 
 std::string Run::EndReason() const {

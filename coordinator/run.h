@@ -47,9 +47,9 @@ class Run {
     std::optional<UnitId> parent;
     Duration predicted{};
     std::uint32_t slots = 1;
-    bool constrained = false;
     std::vector<EnvEdit> env;
     ResourceAllocation resources;
+    std::string avoid;  // the agent that is not to have it, while others are
   };
 
   Run(RunId id, RunOptions options, const CoordinatorOptions& coordinator,
@@ -96,7 +96,7 @@ class Run {
   const SuiteSpec& SuiteOf(SuiteIndex suite) const {
     return store_.suite(suite);
   }
-  // A lease of a unit of it was granted, or is over.
+  // A lease of a unit of it was granted.
   void OnGranted(const LeaseState& lease, const InstanceId& holder);
   std::size_t leases() const { return open_leases_.size(); }
   const absl::btree_map<Token, const LeaseState*>& open_leases() const {
@@ -111,8 +111,7 @@ class Run {
 
   // ---- what became of a lease
   void OnAttempt(LeaseState& lease, AttemptItem item, std::uint64_t record);
-  void OnOutput(LeaseState& lease, LeasedAttempt& attempt, Output output,
-                std::uint64_t record);
+  void OnOutput(LeasedAttempt& attempt, Output output, std::uint64_t record);
   void OnExtra(LeaseState& lease, ExtraItem item, std::uint64_t record);
   void OnProperties(LeaseState& lease, PropertiesItem item,
                     std::uint64_t record);
@@ -125,6 +124,10 @@ class Run {
   void OnLost(LeaseState& lease, bool drained, absl::string_view why,
               std::uint64_t record);
   void AddNote(std::string text, std::uint64_t record);
+  // Whether item `number` of that agent's outbox is new here. An agent that was
+  // taken for lost and comes back tells again what was kept of it, and of an
+  // item without a token nothing else says so.
+  bool TakesItem(const InstanceId& agent, std::uint64_t number);
 
   // ---- the last words of its workers
   void OnLateExtra(LateExtraItem item, const std::string& agent,
@@ -164,6 +167,9 @@ class Run {
     Instant next_progress;
     std::optional<Progress> last_progress;
     std::optional<Instant> ended_at;
+    // What the journal has of the events that it has seen.
+    std::uint64_t recorded_seen = 0;
+    std::uint64_t recorded_seen_bytes = 0;
   };
   Client client;
   // Its place among the runs that go on, as the coordinator has filed it.
@@ -179,8 +185,12 @@ class Run {
   KeptValue<Counts> counts;
 
  private:
-  void Tell(Event event, std::uint64_t record) {
-    events_.Add(std::move(event), record);
+  void Tell(Event event, std::uint64_t record);
+  // Whether so much that nobody reads has gathered that texts are left out: of
+  // a run whose client has left it for good all else is kept until the end.
+  bool LeavesOutTexts() const {
+    return options_.detach && client.peer.empty() &&
+           events_.bytes() >= max_unseen_bytes_;
   }
   Unit ConstrainedUnit(ConstraintGraph::Choice choice) const;
   // Gives `test` its verdict without an attempt.
@@ -204,6 +214,7 @@ class Run {
   const RunId id_;
   const RunOptions options_;
   const Instant opened_at_;
+  const std::size_t max_unseen_bytes_;
 
   TestStore store_;
   ManifestDigest digest_;
@@ -239,6 +250,8 @@ class Run {
   void TellHeldExtra(HeldExtra held, std::uint64_t record);
   std::string UniqueExtraName(SuiteIndex suite, std::string name);
 
+  // The last item of each agent's outbox that is about this run.
+  absl::btree_map<InstanceId, std::uint64_t> last_items_;
   absl::btree_map<InstanceId, std::string> to_leave_;
   std::optional<std::string> cancel_reason_;
   bool ended_ = false;

@@ -91,8 +91,7 @@ struct Server::Impl : public CoordinatorOutbox {
   // never be taken for what another one did.
   absl::Status Recover() {
     if (options.journal.empty()) {
-      journal = std::make_unique<InMemoryJournal>(
-          InMemoryJournal::Retention::kNothing);
+      journal = std::make_unique<InMemoryJournal>();
     } else {
       PACELINE_ASSIGN_OR_RETURN(
           auto opened,
@@ -122,7 +121,6 @@ struct Server::Impl : public CoordinatorOutbox {
   }
 
   void Loop() {
-    std::uint64_t committed = 0;
     while (!stopping.load()) {
       // Input before timers: what came while this thread was held up is older
       // than the deadlines that passed meanwhile.
@@ -142,10 +140,6 @@ struct Server::Impl : public CoordinatorOutbox {
         }
       }
       const Instant now = clock.Now();
-      if (journal->committed() != committed) {
-        committed = journal->committed();
-        coordinator->OnCommitted(now);
-      }
       coordinator->OnTick(now);
       if (!LookAtJournal(now)) {
         return;

@@ -39,8 +39,8 @@ inline constexpr IntegerRule kAny;
 inline constexpr IntegerRule kNonZero{1};
 // Numbers of a sequence: far from the end of their type, so that whoever adds
 // to one need not look.
-inline constexpr IntegerRule kSequence{1, std::uint64_t{1} << 62};
-inline constexpr IntegerRule kSequenceOrNone{0, std::uint64_t{1} << 62};
+inline constexpr IntegerRule kSequence{1, kMaxSequence};
+inline constexpr IntegerRule kSequenceOrNone{0, kMaxSequence};
 
 struct FlagRule {};
 inline constexpr FlagRule kFlag;

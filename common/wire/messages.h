@@ -44,6 +44,8 @@ inline constexpr std::size_t kMaxLabelBytes = 256;
 inline constexpr std::size_t kMaxSpecBytes = 240 * 1024;
 // Slots of one agent.
 inline constexpr std::uint32_t kMaxSlots = 4096;
+// No number of a part, an item or an event is greater.
+inline constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 62;
 // One argument or value of an environment, as long as Linux lets it be.
 inline constexpr std::size_t kMaxArgumentBytes = 128 * 1024;
 // Output beyond this many bytes leaves its result and goes ahead of it in

@@ -29,6 +29,11 @@ void JournalStore::BeginLife() {
   ended_.clear();
 }
 
+std::optional<RunId> JournalStore::RunOf(Token token) const {
+  const auto it = open_.find(token);
+  return it == open_.end() ? std::nullopt : std::optional(it->second.run);
+}
+
 void JournalStore::Release(RunId run, TestIndex test, Token token) {
   const auto it = held_.find({run, test});
   if (it != held_.end() && it->second == token) {
@@ -162,7 +167,7 @@ void SimulatedJournal::Schedule() {
 void SimulatedJournal::CommitThrough(std::uint64_t number) {
   while (committed_ < number && !pending_.empty()) {
     const Record& record = pending_.front();
-    store_->Commit({RunOf(record), EncodeRecord(record)}, record);
+    store_->Commit({paceline::RunOf(record), EncodeRecord(record)}, record);
     pending_.pop_front();
     ++committed_;
   }
@@ -174,14 +179,16 @@ absl::Status SimulatedJournal::Sync() {
 }
 
 absl::Status SimulatedJournal::Load(
-    absl::FunctionRef<void(const Record&)> visit) {
+    absl::FunctionRef<absl::Status(Record)> visit) {
   for (const JournalStore::Row& row : store_->rows()) {
-    const absl::StatusOr<Record> record = DecodeRecord(row.bytes);
+    absl::StatusOr<Record> record = DecodeRecord(row.bytes);
     if (!record.ok()) {
       return record.status();
     }
     store_->Observe(*record, /*written=*/false);
-    visit(*record);
+    if (absl::Status status = visit(*std::move(record)); !status.ok()) {
+      return status;
+    }
   }
   return absl::OkStatus();
 }
@@ -216,7 +223,18 @@ void SimulatedJournal::ObserveTold(const Message& message,
     if (const auto* grant = std::get_if<Grant>(&message)) {
       const auto* granted = std::get_if<LeaseGranted>(&record);
       return granted != nullptr &&
-             granted->token == grant->leases.front().token;
+             std::any_of(grant->leases.begin(), grant->leases.end(),
+                         [granted](const Lease& lease) {
+                           return lease.token == granted->token;
+                         });
+    }
+    if (const auto* stop = std::get_if<Stop>(&message)) {
+      const auto* cancelled = std::get_if<RunCancelled>(&record);
+      return cancelled != nullptr &&
+             std::any_of(stop->tokens.begin(), stop->tokens.end(),
+                         [this, cancelled](const Token token) {
+                           return store_->RunOf(token) == cancelled->run;
+                         });
     }
     return false;
   };

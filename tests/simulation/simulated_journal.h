@@ -44,6 +44,9 @@ class JournalStore {
   // The events are told to a client.
   void ObserveTold(const Events& events);
 
+  // Of a lease that is live in the life at hand.
+  std::optional<RunId> RunOf(Token token) const;
+
   void Complain(std::string what) { wrong_.push_back(std::move(what)); }
   const std::vector<std::string>& wrong() const { return wrong_; }
 
@@ -82,7 +85,7 @@ class SimulatedJournal final : public Journal {
   std::uint64_t committed() const override { return committed_; }
   bool failing() const override { return false; }
   absl::Status Sync() override;
-  absl::Status Load(absl::FunctionRef<void(const Record&)> visit) override;
+  absl::Status Load(absl::FunctionRef<absl::Status(Record)> visit) override;
 
   // Complains if `message`, to an agent of that instance if it is to one, says
   // what is not committed.

@@ -314,6 +314,8 @@ TEST_F(CoordinatorTest, AnAgentThatMissedAGrantIsAskedWhatItHolds) {
   Join("a", "alpha", 1, 1);
   Submit({Test("one")});
   Leases("a");
+  Want("a", 0, 1);
+  EXPECT_THAT(Take<Rehello>("a"), IsEmpty());
   Advance(std::chrono::seconds(6), {"a"});
   Want("a", 0, 1);
   EXPECT_THAT(Take<Rehello>("a"), SizeIs(1));

@@ -50,6 +50,7 @@ class DurableJournalTest : public testing::Test {
     std::vector<std::size_t> kinds;
     EXPECT_THAT(journal.Load([&kinds](const Record& record) {
       kinds.push_back(record.index());
+      return absl::OkStatus();
     }),
                 IsOk());
     return kinds;
@@ -132,7 +133,7 @@ TEST_F(DurableJournalTest, ARecordThatCannotBeReadIsDamage) {
     ASSERT_EQ(database.Run("UPDATE record SET bytes = x'c1'"), 0);
   }
   const auto journal = Open();
-  EXPECT_THAT(journal->Load([](const Record&) {}),
+  EXPECT_THAT(journal->Load([](const Record&) { return absl::OkStatus(); }),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(path())));
 }
 

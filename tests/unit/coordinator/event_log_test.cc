@@ -47,6 +47,37 @@ std::vector<std::string> Send(EventLog& log, std::uint64_t committed = kAll) {
   return texts;
 }
 
+// It was sent again, all of it, though the client had it: four megabytes, to
+// whoever was too slow for them the first time.
+TEST(EventLogTest, WhatIsAcknowledgedLateIsNotSentAgain) {
+  EventLog log;
+  for (int i = 0; i < 60; ++i) {
+    log.Add(OutputEvent{TestIndex{0}, 1, false, std::string(60'000, 'o')}, 1);
+  }
+  while (std::optional<Events> events = log.Next(MakeRun(), kAll)) {
+    log.Sent(*events);
+  }
+  log.SendAgain();
+  log.Sent(*log.Next(MakeRun(), kAll));
+  log.Acknowledge(60);
+  EXPECT_TRUE(log.empty());
+  EXPECT_FALSE(log.in_flight());
+  EXPECT_EQ(log.bytes(), 0U);
+  AddNotes(log, 1);
+  EXPECT_THAT(Send(log), ElementsAre("note 61"));
+}
+
+TEST(EventLogTest, WhatAnEarlierLifeToldIsForgotten) {
+  EventLog log;
+  AddNotes(log, 3);
+  log.Seen(2);
+  EXPECT_EQ(log.seen(), 2U);
+  EXPECT_THAT(Send(log), ElementsAre("note 3"));
+  log.Seen(7);  // of a damaged journal
+  EXPECT_TRUE(log.empty());
+  EXPECT_EQ(log.seen(), 3U);
+}
+
 TEST(EventLogTest, EventsAreNumberedFromOneWithoutGaps) {
   EventLog log;
   EXPECT_EQ(log.last(), 0U);

@@ -54,6 +54,7 @@ class JournalFileTest : public testing::Test {
     std::vector<std::string> records;
     EXPECT_THAT(file.Load([&records](absl::string_view bytes) {
       records.emplace_back(bytes);
+      return absl::OkStatus();
     }),
                 IsOk());
     return records;
@@ -234,7 +235,9 @@ TEST_F(JournalFileTest, DamageIsNamed) {
   }
   auto file = TryOpen();
   const absl::Status status =
-      file.ok() ? (*file)->Load([](absl::string_view) {}) : file.status();
+      file.ok()
+          ? (*file)->Load([](absl::string_view) { return absl::OkStatus(); })
+          : file.status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
                                AllOf(HasSubstr(path()), HasSubstr("damaged"))));
 }

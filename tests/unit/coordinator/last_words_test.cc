@@ -163,5 +163,79 @@ TEST_F(LastWordsTest, WordsAboutASuiteThatIsNotThereAreDropped) {
   EXPECT_THAT(TakeEvents<WorkerReportEvent>(), IsEmpty());
 }
 
+// It was: an agent that had been taken for lost tells all again that was not
+// acknowledged, and what has no token was counted a second time.
+TEST_F(LastWordsTest, WhatIsToldAgainAfterALossCountsOnce) {
+  Hello hello = Join("a", "alpha", 1, 1);
+  Join("b", "beta", 1, 1);
+  RunOptions options;
+  options.max_unit_tests = 1;
+  const RunId run = Submit({Test("one"), Test("two")}, options);
+  const Lease lease = Leases("a").at(0);
+  const Lease other = Leases("b").at(0);
+  LateExtraItem extra{run, SuiteIndex{0}, 1, {}};
+  extra.extra.name = "session fixture";
+  extra.extra.result.outcome = Outcome::kError;
+  const std::vector<ResultItem> items = {
+      MakeAttempt(lease, 0, Outcome::kPassed), MakeEnd(lease), extra,
+      NoteItem{run, "note"}};
+  SendResults("a", items);  // and its acknowledgement is lost on the way
+  Advance(std::chrono::seconds(31), {"b"});
+  ++hello.seq;
+  Say("a2", hello);
+  sessions_["a2"] = Take<Welcome>("a2").at(0).session;
+  SendResults("a2", items);
+  Finish("b", other, Outcome::kPassed);
+  EXPECT_THAT(TakeEvents<ExtraTestEvent>(), SizeIs(1));
+  EXPECT_THAT(TakeEvents<NoteEvent>(), SizeIs(1));
+}
+
+TEST_F(LastWordsTest, NumbersThatCameToTheirEndAreRefused) {
+  Hello hello = MakeHello("alpha", 1);
+  hello.first_result = kMaxSequence;
+  Say("a", hello);
+  sessions_["a"] = Take<Welcome>("a").at(0).session;
+  const RunId run = Open();
+  Say("a", Results{sessions_["a"], kMaxSequence, {NoteItem{run, "note"}}});
+  EXPECT_THAT(Take<Refused>("a"), SizeIs(1));
+  EXPECT_THAT(journal_.All<ResultsKept>(), IsEmpty());
+}
+
+// Nothing bounded it, and one such run ended the coordinator with all others.
+TEST_F(LastWordsTest, ARunThatNobodyFollowsLeavesOutItsTexts) {
+  RunOptions options;
+  options.detach = true;
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("one")}, options);
+  broken_["client"] = absl::UnavailableError("gone");
+  run_.clear();
+  const Lease lease = Leases("a").at(0);
+  constexpr std::uint32_t kChunk = 64 * 1024;
+  constexpr std::uint32_t kChunks = 1200;  // 75 MiB
+  for (std::uint32_t i = 0; i < kChunks; ++i) {
+    Say("a", Output{sessions_["a"], i + 1, lease.token, TestIndex{0}, 1, false,
+                    i * kChunk, std::string(kChunk, 'o')});
+  }
+  AttemptItem item = MakeAttempt(lease, 0, Outcome::kFailed);
+  item.head_bytes_sent = kChunks * kChunk;
+  item.result.details = std::string(5000, 'd');
+  SendResults("a", {item, MakeEnd(lease)});
+  broken_.clear();
+  Say("client", Attach{run, 0});
+  std::uint64_t told = 0;
+  for (int i = 0; i < 1000 && TakeEvents<RunEndedEvent>().empty(); ++i) {
+  }
+  for (const OutputEvent& output : TakeEvents<OutputEvent>()) {
+    told += output.data.size();
+  }
+  EXPECT_LT(told, 65U << 20);
+  EXPECT_GT(told, 60U << 20);
+  const auto attempts = TakeEvents<AttemptEvent>();
+  ASSERT_THAT(attempts, SizeIs(1));
+  EXPECT_EQ(told + attempts[0].result.output.cut_bytes, kChunks * kChunk);
+  EXPECT_LT(attempts[0].result.details.size(), 1200U);
+  EXPECT_EQ(attempts[0].verdict, Verdict::kFailed);
+}
+
 }  // namespace
 }  // namespace paceline

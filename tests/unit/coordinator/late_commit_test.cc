@@ -73,6 +73,34 @@ TEST_F(LateCommitTest, WhatWasNotCommittedIsCountedOnceWhenItComesAgain) {
   EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
 }
 
+// What it stopped would have come back as lost, of a run that goes on.
+TEST_F(LateCommitTest, NothingIsStoppedBeforeTheCancellationIsKept) {
+  Join("a", "alpha", 1, 1);
+  const RunId run = Submit({Test("one")});
+  ASSERT_THAT(Leases("a"), SizeIs(1));
+  journal_.late = true;
+  Say("client", Cancel{run, "enough"});
+  EXPECT_THAT(Take<Stop>("a"), IsEmpty());
+  Commit();
+  EXPECT_THAT(Take<Stop>("a"), SizeIs(1));
+}
+
+// A grant that waits for a slow disk is not one that was lost on the way.
+TEST_F(LateCommitTest, NobodyIsAskedToComeBackForAGrantThatWasNotSent) {
+  Join("a", "alpha", 1, 1);
+  journal_.late = true;
+  Submit({Test("one")});
+  Advance(std::chrono::seconds(6), {"a"});
+  Want("a", 0, 1);
+  EXPECT_THAT(Take<Rehello>("a"), IsEmpty());
+  Commit();
+  EXPECT_THAT(Leases("a"), SizeIs(1));
+  Want("a", 0, 1);
+  Advance(std::chrono::seconds(6), {"a"});
+  Want("a", 0, 1);
+  EXPECT_THAT(Take<Rehello>("a"), SizeIs(1));
+}
+
 TEST_F(LateCommitTest, NothingIsHandedOutWhileNothingCanBeKept) {
   Join("a", "alpha", 1, 1);
   journal_.full = true;

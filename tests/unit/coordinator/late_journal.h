@@ -39,13 +39,14 @@ class LateJournal final : public Journal {
     Commit();
     return absl::OkStatus();
   }
-  absl::Status Load(absl::FunctionRef<void(const Record&)> visit) override {
+  absl::Status Load(absl::FunctionRef<absl::Status(Record)> visit) override {
     for (const std::string& bytes : kept) {
-      const absl::StatusOr<Record> record = DecodeRecord(bytes);
-      if (!record.ok()) {
-        return record.status();
+      absl::StatusOr<Record> record = DecodeRecord(bytes);
+      const absl::Status status =
+          record.ok() ? visit(*std::move(record)) : record.status();
+      if (!status.ok()) {
+        return status;
       }
-      visit(*record);
     }
     return absl::OkStatus();
   }

@@ -271,6 +271,22 @@ TEST_F(LeasesTest, WhatAnAgentLeftUndoneGoesToAnother) {
   EXPECT_THAT(Verdicts(), ElementsAre(Pair(TestIndex{0}, Verdict::kPassed)));
 }
 
+// It went to whoever had the slots for it, which was the agent that had left it
+// undone, until the test was given up.
+TEST_F(LeasesTest, AWideTestThatAnAgentLeftUndoneGoesToAnotherToo) {
+  Join("a", "alpha", 4, 4);
+  Join("b", "beta", 2, 2);
+  Constraints wide;
+  wide.slots = 4;
+  Submit({Test("wide", wide)});
+  const std::vector<Lease> first = Leases("a");
+  ASSERT_THAT(first, SizeIs(1));
+  SendResults("a", {MakeEnd(first[0])});
+  Want("a", 1, 4);
+  EXPECT_THAT(Leases("a"), IsEmpty());
+  EXPECT_THAT(Leases("b"), SizeIs(1));
+}
+
 TEST_F(LeasesTest, WhatAnAgentLeftUndoneComesBackToItWhenItIsAlone) {
   const Lease lease = HoldOne();
   Join("b", "beta", 1, 0);
@@ -324,12 +340,26 @@ TEST_F(LeasesTest, ATearDownThatFailsIsAFailureOfItsOwn) {
   EXPECT_FALSE(TakeEvents<RunEndedEvent>().at(0).green);
 }
 
-TEST_F(LeasesTest, ATearDownThatATestExplainsIsNotTwoFailures) {
+TEST_F(LeasesTest, ATearDownThatIsToldOfIsNotTwoFailures) {
+  const Lease lease = HoldOne();
+  UnitEndItem end = MakeEnd(lease);
+  end.end.finalize = Outcome::kError;
+  ExtraItem extra;
+  extra.run = lease.run;
+  extra.token = lease.token;
+  extra.extra.name = "what failed";
+  extra.extra.result.outcome = Outcome::kError;
+  SendResults("a", {MakeAttempt(lease, 0, Outcome::kPassed), extra, end});
+  EXPECT_THAT(TakeEvents<ExtraTestEvent>(), SizeIs(1));
+}
+
+// A retry that passes would have left nothing of it.
+TEST_F(LeasesTest, AFailedTestDoesNotExplainATearDown) {
   const Lease lease = HoldOne();
   UnitEndItem end = MakeEnd(lease);
   end.end.finalize = Outcome::kError;
   SendResults("a", {MakeAttempt(lease, 0, Outcome::kFailed), end});
-  EXPECT_THAT(TakeEvents<ExtraTestEvent>(), IsEmpty());
+  EXPECT_THAT(TakeEvents<ExtraTestEvent>(), SizeIs(1));
 }
 
 TEST_F(LeasesTest, ARecycledWorkerIsToldOf) {
@@ -418,7 +448,6 @@ TEST_F(LeasesTest, ResultsAreAcknowledgedOnceTheyAreCommitted) {
   EXPECT_THAT(Take<ResultAck>("a"), IsEmpty());
   EXPECT_THAT(Take<Events>("client"), IsEmpty());
   journal_.Commit();
-  coordinator_.life->OnCommitted(now_);
   Tick();
   EXPECT_THAT(Take<ResultAck>("a"), ElementsAre(ResultAck{sessions_["a"], 2}));
   EXPECT_THAT(Verdicts(), SizeIs(1));

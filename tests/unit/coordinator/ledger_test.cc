@@ -52,6 +52,20 @@ TEST_F(LedgerTest, WithoutRetriesTheOutcomeIsTheVerdict) {
   }
 }
 
+// ---- what stands -----------------------------------------------------------
+
+TEST_F(LedgerTest, AFailureThatWasSeenIsNotForgottenWhenItsRetryIsLost) {
+  Ledger cancelled = Make({.retries = 2});
+  cancelled.Attempted(kTest, Result(Outcome::kFailed));
+  cancelled.Lost(kTest, /*no_rerun=*/false);
+  EXPECT_THAT(cancelled.LastBad(kTest), Optional(Outcome::kFailed));
+  Ledger skipped = Make({.retries = 2});
+  skipped.Attempted(kTest, Result(Outcome::kFailed));
+  skipped.Lost(kTest, /*no_rerun=*/false);
+  EXPECT_EQ(skipped.Attempted(kTest, Result(Outcome::kSkipped)).verdict,
+            Verdict::kFailed);
+}
+
 // ---- retries ---------------------------------------------------------------
 
 TEST_F(LedgerTest, ABadAttemptIsRetriedAsOftenAsWasAskedFor) {

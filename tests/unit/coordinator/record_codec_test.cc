@@ -56,7 +56,8 @@ std::vector<Record> Examples() {
       LeaseEnded{run, token, LeaseEnd::kLost, true, "agent lost"},
       RunCancelled{run, "enough"},
       RunEnded{run, {"alpha"}},
-      RunForgotten{run}};
+      RunForgotten{run},
+      EventsSeen{run, 11}};
 }
 
 TEST(RecordCodecTest, EveryRecordComesBackAsItWas) {

@@ -28,6 +28,26 @@ ResourcePool Pool(const std::string& type,
   return pool;
 }
 
+// A variable of 200 KB is one that no message holds.
+TEST(ResourcePoolsTest, ThingsWithNamesThatDoNotFitIntoAMessageAreRefused) {
+  const ResourcePools pools({{"gpu", {{std::string(2000, 'x'), 1000}}}});
+  const Groups many = {std::vector<ResourceNeed>(100, ResourceNeed{"gpu", 1})};
+  EXPECT_THAT(pools.WhyNever(many), Optional(HasSubstr("shorter ids")));
+  const Groups few = {std::vector<ResourceNeed>(10, ResourceNeed{"gpu", 1})};
+  EXPECT_EQ(pools.WhyNever(few), std::nullopt);
+}
+
+TEST(ResourcePoolsTest, AnAllocationFitsItsGroupsAndThePools) {
+  const ResourcePools pools({{"gpu", {{"0", 2}}}, {"key", {{"0", 1}}}});
+  const Groups groups = {{{"gpu", 1}}};
+  EXPECT_TRUE(pools.Fits(groups, {{{0, 0, 1}}}));
+  EXPECT_FALSE(pools.Fits(groups, {{{77, 0, 1}}}));
+  EXPECT_FALSE(pools.Fits(groups, {{{0, 5, 1}}}));
+  EXPECT_FALSE(pools.Fits(groups, {{{1, 0, 1}}}));
+  EXPECT_FALSE(pools.Fits(groups, {{}}));
+  EXPECT_FALSE(pools.Fits(groups, {}));
+}
+
 ResourcePools Gpus() {
   return ResourcePools({Pool("gpus", {4, 2}), Pool("keys", {1})});
 }

@@ -86,7 +86,7 @@ class RunTest : public testing::Test {
     lease.agent = "alpha";
     lease.host = "host";
     lease.suite = unit->suite;
-    lease.constrained = unit->constrained;
+    lease.constrained = run_->constrained(unit->tests.front());
     for (const TestIndex test : unit->tests) {
       lease.tests.push_back({test, run_->Describe(test).attempt});
     }
