@@ -96,21 +96,50 @@ TEST(CodecTest, TheLongestListPasses) {
   EXPECT_EQ(Carried(started), started);
 }
 
+// All that the worker protocol lets through.
+TestResult LargestResult() {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  TestResult result = SampleResult();
+  result.message.assign(5'000, 'm');
+  result.details.assign(100'000, 'd');
+  result.file.assign(4'096, 'f');
+  result.output.head.assign(kMaxInlineOutput, 'o');
+  result.output.tail.assign(kMaxInlineOutput, 'o');
+  result.output.cut_bytes = kMost;
+  result.health = WorkerHealth{
+      .rss_bytes = kMost,
+      .peak_rss_bytes = kMost,
+      .open_fds = std::numeric_limits<std::uint32_t>::max(),
+      .threads = std::numeric_limits<std::uint32_t>::max(),
+  };
+  result.properties.assign(16, {"", std::string(4'096, 'p')});
+  result.report.assign(kMaxReportBytes, 'r');
+  return result;
+}
+
 TEST(CodecTest, TheLargestResultFitsIntoOneMessage) {
-  Results results{SessionId{1}, 1, {}};
-  AttemptItem item;
-  item.run = SampleRun();
-  item.token = Token{1, 1};
-  item.attempt = 1;
-  item.result.message.assign(5'000, 'm');
-  item.result.details.assign(100'000, 'd');
-  item.result.file.assign(4'096, 'f');
-  item.result.output.head.assign(kMaxInlineOutput, 'o');
-  item.result.output.tail.assign(kMaxInlineOutput, 'o');
-  // What the worker protocol lets through.
-  item.result.properties.assign(16, {"", std::string(4'096, 'p')});
-  results.items.emplace_back(item);
-  EXPECT_THAT(Decode(Encode(results)), IsOk());
+  AttemptItem attempt;
+  attempt.run = SampleRun();
+  attempt.token = Token{1, 1};
+  attempt.attempt = 1;
+  attempt.result = LargestResult();
+  EXPECT_THAT(Decode(Encode(Results{SessionId{1}, 1, {attempt}})), IsOk());
+
+  ExtraItem extra;
+  extra.run = SampleRun();
+  extra.token = Token{1, 1};
+  extra.extra.name.assign(kMaxNameBytes, 'n');
+  extra.extra.result = LargestResult();
+  EXPECT_THAT(Decode(Encode(Results{SessionId{1}, 1, {extra}})), IsOk());
+
+  AttemptEvent event;
+  event.attempt = 1;
+  event.agent.assign(kMaxLabelBytes, 'a');
+  event.host.assign(kMaxLabelBytes, 'h');
+  event.rerun.assign(5'000, 'x');
+  event.result = LargestResult();
+  event.verdict = Verdict{};
+  EXPECT_THAT(Decode(Encode(Events{SampleRun(), 1, {event}})), IsOk());
 }
 
 TEST(CodecTest, BoundsAreNeverBelowTheEncodedSize) {
