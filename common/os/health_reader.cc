@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -77,21 +78,26 @@ std::optional<std::uint32_t> SizeByStat(const std::string& path) {
 // Whether that size is the number of descriptors on this kernel. Found out
 // once, with a descriptor open to count, so that 0 = 0 proves nothing.
 bool StatCountsFds() {
-  static const bool works = [] {
-    const Fd one(open("/", O_PATH | O_CLOEXEC));
-    if (!one.valid()) {
+  static std::atomic<std::optional<bool>> known;
+  if (const std::optional<bool> works = known.load()) {
+    return *works;
+  }
+  const Fd one(open("/", O_PATH | O_CLOEXEC));
+  // More than one try: other threads may open and close meanwhile.
+  for (int i = 0; i < 3; ++i) {
+    const auto by_stat = SizeByStat("/proc/self/fd");
+    const auto by_directory = CountFdsByDirectory();
+    if (!one.valid() || !by_directory.has_value()) {
+      // Not now: descriptors have run out. That tells nothing of the kernel.
       return false;
     }
-    // More than one try: other threads may open and close meanwhile.
-    for (int i = 0; i < 3; ++i) {
-      const auto by_stat = SizeByStat("/proc/self/fd");
-      if (by_stat.has_value() && by_stat == CountFdsByDirectory()) {
-        return true;
-      }
+    if (by_stat == by_directory) {
+      known = true;
+      return true;
     }
-    return false;
-  }();
-  return works;
+  }
+  known = false;
+  return false;
 }
 
 std::optional<std::uint32_t> CountByPoll(

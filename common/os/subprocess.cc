@@ -182,11 +182,15 @@ void ForgetSpawned(pid_t pid) {
 
 // One /dev/null for all children of the process, opened once.
 int DevNull() {
-  static const int fd = [] {
+  static std::mutex mutex;
+  static int kept = -1;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (kept < 0) {
+    // A failure is not kept: descriptors may have run out for a moment only.
     const Fd opened(open("/dev/null", O_RDWR | O_CLOEXEC));
-    return opened.valid() ? fcntl(opened.get(), F_DUPFD_CLOEXEC, 3) : -1;
-  }();
-  return fd;
+    kept = opened.valid() ? fcntl(opened.get(), F_DUPFD_CLOEXEC, 3) : -1;
+  }
+  return kept;
 }
 
 // With SIGCHLD ignored, as a careless parent may leave it, the kernel keeps no

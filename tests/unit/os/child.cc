@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -13,10 +14,12 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/os/health_reader.h"
 
 namespace paceline {
 namespace {
@@ -57,6 +60,12 @@ bool IsDevNull(int fd) {
          info.st_rdev == makedev(1, 3);
 }
 
+// Whether this kernel gives the number of descriptors as the folder's size.
+bool StatShowsFds() {
+  struct stat info {};
+  return stat("/proc/self/fd", &info) == 0 && info.st_size > 0;
+}
+
 int CheckNull() { return IsDevNull(0) && IsDevNull(1) && IsDevNull(2) ? 0 : 1; }
 
 // Who and where this process is.
@@ -83,6 +92,28 @@ int SpawnWithSigchldIgnored() {
   signal(SIGCHLD, SIG_IGN);
   TestChild child = Start(ChildSpec({"exit", "7"}));
   Say(Describe(child.Wait()));
+  return 0;
+}
+
+// What works without descriptors, and what works afterwards.
+int RunOutOfFds() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = 32;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  std::vector<Fd> held;
+  for (Fd fd(dup(0)); fd.valid(); fd.Reset(dup(0))) {
+    held.push_back(std::move(fd));
+  }
+  static_cast<void>(CountFdsByStat());
+  const absl::StatusOr<Child> without = Spawn(ChildSpec({"exit", "7"}));
+  held.clear();
+  // Nobody has counted or started anything before in this process.
+  const auto counted = CountFdsByStat();
+  const bool can_be_counted = counted.has_value() || !StatShowsFds();
+  Say(absl::StrCat(absl::StatusCodeToString(without.status().code()), ", ",
+                   can_be_counted ? "counted" : "not counted"));
+  Say(Describe(Start(ChildSpec({"exit", "7"})).Wait()));
   return 0;
 }
 
@@ -191,6 +222,9 @@ int RunChild(int argc, char** argv) {
   }
   if (mode == "respawn") {
     return Respawn();
+  }
+  if (mode == "run-out-of-fds") {
+    return RunOutOfFds();
   }
   if (mode == "hold-fds") {
     return HoldFds(atoi(argv[2]));
