@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -325,9 +326,9 @@ void Warden::EndStrays() const {
 void Warden::Reap() {
   std::vector<WardenReply> ended;
   bool any = false;
-  int status = 0;
-  pid_t pid = 0;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+  while (const std::optional<Reaped> reaped = ReapAny()) {
+    const pid_t pid = reaped->pid;
+    const int status = reaped->status.raw;
     any = true;
     kept_.erase(pid);
     const auto it = std::find_if(
@@ -348,7 +349,7 @@ void Warden::Reap() {
     reply.status = status;
     workers_.erase(it);
   }
-  if (any && pid == 0) {
+  if (any) {
     EndStrays();
   }
   for (const WardenReply& reply : ended) {

@@ -415,6 +415,16 @@ std::optional<WaitStatus> TryReap(pid_t pid) {
   return status;
 }
 
+std::optional<Reaped> ReapAny() {
+  Reaped reaped;
+  reaped.pid = waitpid(-1, &reaped.status.raw, WNOHANG);
+  if (reaped.pid <= 0) {
+    return std::nullopt;
+  }
+  ForgetSpawned(reaped.pid);
+  return reaped;
+}
+
 bool IsSpawned(pid_t pid) {
   const std::lock_guard<std::mutex> lock(Spawned().mutex);
   return Spawned().pids.contains(pid);

@@ -48,11 +48,13 @@ struct Child {
 
 // Returns the errno of the failed step as a status that names the program:
 // kNotFound (no such file), kPermissionDenied (not executable), kUnavailable
-// (no more processes), kInvalidArgument (E2BIG, ENOEXEC).
+// (no more processes, or no memory, or the file is being written),
+// kResourceExhausted (no descriptors), kInvalidArgument (E2BIG, ENOEXEC, a path
+// too long), kInternal for anything else.
 absl::StatusOr<Child> Spawn(const SpawnSpec& spec);
 
-// Whether `pid` was started by Spawn here and not seen to end by TryReap: what
-// else is a child of this process was left to it.
+// Whether `pid` was started by Spawn in this process and has not been reaped.
+// Any other child was left to it by a descendant that ended.
 bool IsSpawned(pid_t pid);
 // Keeps Spawn from returning on other threads, so that IsSpawned knows of all
 // that is listed meanwhile.
@@ -79,8 +81,18 @@ std::string Describe(WaitStatus status);
 // "SIGSEGV", or "signal 42".
 std::string SignalName(int signal);
 
-// Reaps `pid` if it has ended; never blocks. Nothing while it runs.
+// Reaps `pid` if it has ended; never blocks. Nothing while it runs. `pid` must
+// be a child that has not been reaped: this aborts otherwise.
 std::optional<WaitStatus> TryReap(pid_t pid);
+
+struct Reaped {
+  pid_t pid = 0;
+  WaitStatus status;
+};
+
+// Reaps any child that has ended, whoever started it; never blocks. Nothing
+// while all run, or where there is none.
+std::optional<Reaped> ReapAny();
 
 // The environment of this process as "NAME=value" strings.
 std::vector<std::string> CurrentEnvironment();

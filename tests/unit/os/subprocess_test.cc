@@ -6,10 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/os/process_tree.h"
 #include "tests/support/program.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/os/child.h"
@@ -112,6 +116,63 @@ TEST(SpawnTest, AChildIsKnownUntilItIsReaped) {
   EXPECT_TRUE(IsSpawned(child.pid));
   child.Wait();
   EXPECT_FALSE(IsSpawned(child.pid));
+}
+
+// A warden's set of what it had started grew by one a worker, and a number that
+// the kernel gave again counted as one of them.
+TEST(ReapAnyTest, AChildThatAnyoneReapsIsForgotten) {
+  TestChild child = Start(ChildSpec({"exit", "7"}));
+  EXPECT_TRUE(IsSpawned(child.pid));
+  AwaitReadable(child.pidfd.get());
+  const std::optional<Reaped> reaped = ReapAny();
+  ASSERT_TRUE(reaped.has_value());
+  EXPECT_EQ(reaped->pid, child.pid);
+  EXPECT_EQ(Describe(reaped->status), "exit status 7");
+  EXPECT_FALSE(IsSpawned(child.pid));
+  EXPECT_FALSE(ReapAny().has_value());
+}
+
+TEST(ReapAnyTest, ThereIsNothingToReapWhileAllRun) {
+  TestChild child = Start(ChildSpec({"pause"}));
+  EXPECT_FALSE(ReapAny().has_value());
+  kill(child.pid, SIGKILL);
+  child.Wait();
+}
+
+// /dev/null was opened once, and when that failed then for good: no program
+// could be started any more. Nor could descriptors be counted.
+TEST(SpawnTest, WhatFailedWithoutDescriptorsWorksWhenThereAreSomeAgain) {
+  EXPECT_EQ(Start(ChildSpec({"run-out-of-fds"})).ReadAll(),
+            "RESOURCE_EXHAUSTED, counted\nexit status 7\n");
+}
+
+TEST(SpawnPauseTest, NothingIsStartedMeanwhile) {
+  std::atomic<bool> started = false;
+  std::thread starter;
+  {
+    const SpawnPause pause;
+    starter = std::thread([&started] {
+      TestChild child = Start(ChildSpec({"exit", "0"}));
+      started = true;
+      child.Wait();
+    });
+    // Whatever is listed now is known as ours or not: it cannot tell in time.
+    EXPECT_FALSE(started);
+    EXPECT_THAT(Children(getpid()), testing::IsEmpty());
+  }
+  starter.join();
+  EXPECT_TRUE(started);
+}
+
+TEST(SpawnTest, TheChildJoinsAProcessGroupWhereAsked) {
+  TestChild leader = Start(ChildSpec({"pause"}));
+  SpawnSpec spec = ChildSpec({"pause"});
+  spec.process_group = leader.pid;
+  TestChild member = Start(spec);
+  EXPECT_EQ(getpgid(member.pid), leader.pid);
+  kill(-leader.pid, SIGKILL);
+  EXPECT_EQ(Describe(member.Wait()), "SIGKILL (killed)");
+  leader.Wait();
 }
 
 TEST(SpawnTest, TheChildLeadsAProcessGroup) {
