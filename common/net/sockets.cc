@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <utility>
 #include <zmq.hpp>
@@ -15,7 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/check.h"
-#include "common/base/fd.h"
+#include "common/base/poll_timeout.h"
+#include "common/base/waker.h"
 #include "common/net/endpoint.h"
 #include "common/net/ipc_path.h"
 #include "common/net/listener_gate.h"
@@ -138,18 +138,6 @@ int ToMillis(Duration linger) {
 
 std::string ToBytes(const zmq::message_t& message) {
   return std::string(message.data<char>(), message.size());
-}
-
-// zmq::poll's timeout, rounded up: a deadline is never looked at too early,
-// and never spun for.
-std::chrono::milliseconds PollTimeout(const Clock& clock,
-                                      std::optional<Instant> deadline) {
-  if (!deadline.has_value()) {
-    return std::chrono::milliseconds(-1);
-  }
-  const Duration left = *deadline - clock.Now();
-  return std::chrono::ceil<std::chrono::milliseconds>(
-      std::clamp<Duration>(left, Duration::zero(), std::chrono::hours(1)));
 }
 
 }  // namespace
@@ -484,14 +472,13 @@ void DealerSocket::set_linger(Duration linger) {
 // ---- NetPoller -------------------------------------------------------------
 
 struct NetPoller::Impl {
-  Fd wake;
-  std::vector<zmq::pollitem_t> items;  // the first is `wake`
+  Waker waker;
+  std::vector<zmq::pollitem_t> items;  // the first is `waker`
 };
 
 NetPoller::NetPoller() : impl_(std::make_unique<Impl>()) {
-  impl_->wake.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  PACELINE_CHECK(impl_->wake.valid());
-  AddFd(impl_->wake.get());
+  PACELINE_CHECK(impl_->waker.valid());
+  AddFd(impl_->waker.fd());
 }
 
 NetPoller::~NetPoller() = default;
@@ -517,23 +504,16 @@ void NetPoller::AddFd(int fd) {
 
 void NetPoller::Wait(const Clock& clock, std::optional<Instant> deadline) {
   try {
-    zmq::poll(impl_->items, PollTimeout(clock, deadline));
+    zmq::poll(impl_->items,
+              std::chrono::milliseconds(PollTimeout(clock, deadline)));
   } catch (const zmq::error_t&) {
     return;  // EINTR
   }
   if ((impl_->items.front().revents & ZMQ_POLLIN) != 0) {
-    std::uint64_t count = 0;
-    // Empties the counter; a Wake from now on is for the next turn.
-    static_cast<void>(!read(impl_->wake.get(), &count, sizeof count));
+    impl_->waker.Clear();
   }
 }
 
-void NetPoller::Wake() {
-  const int saved_errno = errno;
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then Wait returns anyway.
-  static_cast<void>(!write(impl_->wake.get(), &one, sizeof one));
-  errno = saved_errno;
-}
+void NetPoller::Wake() { impl_->waker.Wake(); }
 
 }  // namespace paceline

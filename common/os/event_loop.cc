@@ -2,15 +2,12 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/poll_timeout.h"
 
 namespace paceline {
 namespace {
@@ -31,34 +28,18 @@ epoll_event MakeEvent(std::uint32_t events, std::uint64_t data) {
   return event;
 }
 
-// epoll_wait's timeout, rounded up: a deadline is never looked at too early,
-// and never spun for.
-int TimeoutMillis(const Clock& clock, std::optional<Instant> deadline) {
-  if (!deadline.has_value()) {
-    return -1;
-  }
-  const Instant now = clock.Now();
-  if (*deadline <= now) {
-    return 0;
-  }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      std::min<Duration>(*deadline - now, std::chrono::hours(1)));
-  return static_cast<int>(left.count());
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   std::unique_ptr<EventLoop> loop(new EventLoop());
   loop->epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
-  loop->wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!loop->epoll_.valid() || !loop->wake_.valid()) {
+  if (!loop->epoll_.valid() || !loop->waker_.valid()) {
     return absl::ResourceExhaustedError(
         "cannot make an event loop: no descriptors are left (ulimit -n)");
   }
   epoll_event event =
-      MakeEvent(EPOLLIN, Pack(loop->wake_.get(), kWakeGeneration));
-  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wake_.get(), &event) !=
+      MakeEvent(EPOLLIN, Pack(loop->waker_.fd(), kWakeGeneration));
+  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->waker_.fd(), &event) !=
       0) {
     return absl::ErrnoToStatus(errno, "cannot make an event loop");
   }
@@ -101,15 +82,13 @@ void EventLoop::Remove(int fd) {
 void EventLoop::RunOnce(const Clock& clock, std::optional<Instant> deadline) {
   std::array<epoll_event, kEventsPerTurn> events;
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn,
-                               TimeoutMillis(clock, deadline));
+                               PollTimeout(clock, deadline));
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     const std::uint64_t data = event.data.u64;
     const int fd = static_cast<int>(data & 0xffffffffU);
-    if (fd == wake_.get()) {
-      std::uint64_t count = 0;
-      // Empties the counter; a Wake from now on is for the next turn.
-      static_cast<void>(!read(fd, &count, sizeof count));
+    if (fd == waker_.fd()) {
+      waker_.Clear();
       continue;
     }
     const auto found = watches_.find(fd);
@@ -123,12 +102,6 @@ void EventLoop::RunOnce(const Clock& clock, std::optional<Instant> deadline) {
   }
 }
 
-void EventLoop::Wake() {
-  const int saved_errno = errno;
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then the loop wakes anyway.
-  static_cast<void>(!write(wake_.get(), &one, sizeof one));
-  errno = saved_errno;
-}
+void EventLoop::Wake() { waker_.Wake(); }
 
 }  // namespace paceline

@@ -1,7 +1,7 @@
 // The loop of a thread that owns descriptors but no ZeroMQ socket.
 //
 // epoll underneath. Input before timers: every ready descriptor is served
-// before the deadline that Run returns for is looked at. One thread owns a
+// before the deadline that RunOnce returns for is looked at. One thread owns a
 // loop; Wake alone may be called from another.
 
 #ifndef PACELINE_COMMON_OS_EVENT_LOOP_H_
@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/base/fd.h"
+#include "common/base/waker.h"
 
 namespace paceline {
 
@@ -30,10 +31,14 @@ class EventLoop {
 
   // Calls `callback` whenever `fd` is ready for `events` (EPOLLIN, …; level
   // triggered). The loop does not own `fd`. A callback may add and remove
-  // descriptors, its own among them.
+  // descriptors, its own among them. Returns the error of epoll_ctl: `fd` is
+  // watched already (kAlreadyExists), cannot be watched, as a file
+  // (kPermissionDenied), or is closed.
   absl::Status Add(int fd, std::uint32_t events, Callback callback);
-  // Changes what `fd` is watched for.
+  // Changes what `fd` is watched for. Returns kNotFound if it is not.
   absl::Status Modify(int fd, std::uint32_t events);
+  // Nothing happens where `fd` is not watched. To be called before it is
+  // closed.
   void Remove(int fd);
 
   // Waits until something is ready, Wake is called, or `deadline` has passed,
@@ -53,7 +58,7 @@ class EventLoop {
   };
 
   Fd epoll_;
-  Fd wake_;
+  Waker waker_;
   std::uint64_t next_generation_ = 1;
   absl::flat_hash_map<int, std::shared_ptr<Watch>> watches_;
 };

@@ -5,7 +5,6 @@
 #define PACELINE_COMMON_WIRE_FIELD_READER_H_
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <limits>
