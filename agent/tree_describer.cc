@@ -1,7 +1,7 @@
 #include "agent/tree_describer.h"
 
 #include "common/base/status_macros.h"
-#include "common/os/process_tree.h"
+#include "common/os/describe_tree.h"
 #include "common/os/start_thread.h"
 
 namespace paceline {

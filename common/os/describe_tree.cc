@@ -1,7 +1,5 @@
-// DescribeTree of common/os/process_tree.h: the text that a timed-out test's
-// result carries.
+#include "common/os/describe_tree.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -13,13 +11,13 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/base/clock.h"
+#include "common/base/poll_timeout.h"
 #include "common/os/proc_file.h"
 #include "common/os/process_tree.h"
 #include "common/os/subprocess.h"
@@ -192,10 +190,11 @@ std::string DescribeProcess(pid_t pid) {
   }
   std::string text = absl::StrCat("process ", pid, ": ");
   const std::string command = CommandLine(directory);
-  absl::StrAppend(
-      &text,
-      command.empty() ? "(" + ReadLine(directory + "/comm") + ")" : command,
-      "\n");
+  absl::StrAppend(&text,
+                  command.empty()
+                      ? absl::StrCat("(", ReadLine(directory + "/comm"), ")")
+                      : command,
+                  "\n");
   std::sort(threads->begin(), threads->end());
   const std::size_t shown = std::min(threads->size(), kMaxThreads);
   for (std::size_t i = 0; i < shown; ++i) {
@@ -215,14 +214,8 @@ void AppendBounded(absl::string_view more, std::size_t max_bytes,
 
 // Waits for `fd` until `deadline`; false when that passed.
 bool WaitForInput(int fd, Instant deadline) {
-  const Duration left = deadline - SystemClock().Now();
   pollfd entry{fd, POLLIN, 0};
-  return left > Duration::zero() &&
-         poll(
-             &entry, 1,
-             static_cast<int>(
-                 std::chrono::ceil<std::chrono::milliseconds>(left).count())) ==
-             1;
+  return poll(&entry, 1, PollTimeout(SystemClock(), deadline)) == 1;
 }
 
 // The output of a program that may take until `deadline`; nothing if there is
@@ -274,15 +267,32 @@ std::string Stacks(pid_t pid, Instant deadline, std::size_t max_bytes) {
   return stacks.value_or("");
 }
 
+// All of `pids`, or those that fit into `max_bytes` and how many more there
+// are.
+std::string DescribeList(const std::vector<pid_t>& pids,
+                         std::size_t max_bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    const std::string process = DescribeProcess(pids[i]);
+    const std::string more =
+        absl::StrCat("and ", pids.size() - i, " more processes\n");
+    const bool last = i + 1 == pids.size();
+    if (text.size() + process.size() + (last ? 0 : more.size()) > max_bytes) {
+      // The first is the worker itself, or what is told of it.
+      AppendBounded(i == 0 ? process : more, max_bytes, text);
+      break;
+    }
+    text += process;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string DescribeTree(pid_t root, std::size_t max_bytes) {
   std::vector<pid_t> pids = Descendants(root);
   pids.insert(pids.begin(), root);
-  std::string text;
-  for (const pid_t pid : pids) {
-    AppendBounded(DescribeProcess(pid), max_bytes, text);
-  }
+  std::string text = DescribeList(pids, max_bytes / 2);
   // The deepest first: they are the test's own, the root may be ours.
   std::reverse(pids.begin(), pids.end());
   const Instant deadline = SystemClock().Now() + kStackTime;

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "common/model/worker_health.h"
 
 namespace paceline {
 
@@ -26,7 +25,7 @@ using SparedPids = absl::flat_hash_set<pid_t>;
 // kernel without it is served by one walk over /proc.
 std::vector<pid_t> Descendants(pid_t root, const SparedPids& spared = {});
 
-// The direct children of `parent`.
+// The living direct children of `parent`.
 std::vector<pid_t> Children(pid_t parent);
 
 // Sends `signal` to every descendant of `root`, and to `root` itself if
@@ -39,12 +38,6 @@ int SignalTree(pid_t root, int signal, bool including_root,
 // When `pid` started, in the kernel's clock ticks since boot: with the pid it
 // names one process for ever. Nothing if it is gone.
 std::optional<std::uint64_t> StartTime(pid_t pid);
-
-// Where every thread of the tree stands, as text for a timed-out test's
-// result: pid, command line, state, kernel wait channel and system call; with
-// gdb or eu-stack installed the user-space stacks too, for at most two seconds
-// in all. Bounded to `max_bytes`.
-std::string DescribeTree(pid_t root, std::size_t max_bytes = 32 * 1024);
 
 // The value of `name` in the initial environment of `pid`; empty when it has
 // none or is gone.

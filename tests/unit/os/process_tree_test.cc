@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/os/describe_tree.h"
 #include "tests/unit/os/child.h"
 
 namespace paceline {
@@ -167,7 +168,19 @@ TEST_F(ProcessTreeTest, ADescriptionNamesEveryProcess) {
 TEST_F(ProcessTreeTest, ADescriptionIsBounded) {
   TestChild root = Start(ChildSpec({"grow-tree"}));
   ASSERT_EQ(root.ReadLine(), "ready");
-  EXPECT_THAT(DescribeTree(root.pid, 100), SizeIs(100));
+  EXPECT_THAT(DescribeTree(root.pid, 100).size(), testing::Le(100U));
+}
+
+// A tree of many processes left no room for the stacks, and its list ended in
+// the middle of a line.
+TEST_F(ProcessTreeTest, ADescriptionOfManyProcessesCountsThoseLeftOut) {
+  TestChild root = Start(ChildSpec({"grow-tree"}));
+  ASSERT_EQ(root.ReadLine(), "ready");
+  const std::string text = DescribeTree(root.pid, 600);
+  const std::string list = text.substr(0, text.find("\nstacks of"));
+  EXPECT_LE(list.size(), 300U);
+  EXPECT_THAT(list, HasSubstr(absl::StrCat("process ", root.pid)));
+  EXPECT_THAT(list, testing::EndsWith(" more processes\n"));
 }
 
 TEST_F(ProcessTreeTest, ADescriptionOfWhatIsGoneSaysSo) {
