@@ -18,8 +18,7 @@ target_compile_options(
             -Wformat=2
             -Wextra-semi
             -Wimplicit-fallthrough
-            -fno-omit-frame-pointer
-            $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+            -fno-omit-frame-pointer)
 
 if(PACELINE_SANITIZE)
   target_compile_options(
