@@ -30,7 +30,7 @@ struct EnvEdit {
 struct SuiteSpec {
   // Unique in its run; what people read: "foo_test", "build".
   std::string name;
-  // gtest, ctest, command, or the name of somebody else's runner.
+  // gtest, ctest, pytest, unittest, doctest, command, or somebody else's.
   std::string runner;
   // The worker program and its arguments. Empty: the agent's own program knows
   // the runner.

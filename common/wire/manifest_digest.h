@@ -1,5 +1,8 @@
-// A digest of a whole manifest, computed by client and coordinator alike as
-// the parts go by, so that a part mixed up on the way cannot go unseen.
+// A digest of what a manifest's tests are (names, programs, arguments, options,
+// payloads) and of their order, computed by client and coordinator alike as the
+// parts go by, so that a part lost or mixed up on the way cannot go unseen. How
+// they are run (environment, directories, limits, constraints) is left out: it
+// comes in the same parts.
 
 #ifndef PACELINE_COMMON_WIRE_MANIFEST_DIGEST_H_
 #define PACELINE_COMMON_WIRE_MANIFEST_DIGEST_H_
