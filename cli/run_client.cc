@@ -23,18 +23,6 @@ constexpr std::uint64_t kMaxPendingOutput = std::uint64_t{64} << 20;
 // Of one worker: a frame of the worker protocol holds no more.
 constexpr std::size_t kMaxWorkerReport = std::size_t{8} << 20;
 
-// Why `suite` cannot be handed over: a clause; empty if it can.
-std::string WhyNot(const RunId& run, const SuiteSpec& suite) {
-  if (const std::size_t bytes = EncodedBound(suite); bytes > kMaxSpecBytes) {
-    return absl::StrCat("its command line, environment and options take ",
-                        bytes, " bytes, and at most ", kMaxSpecBytes,
-                        " can be handed over; put long arguments into a file");
-  }
-  // There are few suites: let the codec say what else may be wrong.
-  return std::string(
-      Decode(Encode(SubmitPart{run, 1, {suite}, {}})).status().message());
-}
-
 std::string Shown(absl::string_view name) { return CutText(name, 256); }
 
 }  // namespace
@@ -53,10 +41,10 @@ RunClient::RunClient(Instant now, RunClientOptions options,
 SuiteIndex RunClient::AddSuite(Instant now, SuiteSpec suite,
                                absl::string_view target) {
   const SuiteIndex index = tests_.AddSuite(suite.name, target);
-  if (const std::string why = WhyNot(options_.run, suite); !why.empty()) {
-    AddError(now,
-             {std::string(target), absl::StrCat("suite \"", Shown(suite.name),
-                                                "\" cannot be run: ", why)});
+  if (const absl::Status fits = CheckSpec(suite); !fits.ok()) {
+    AddError(now, {std::string(target),
+                   absl::StrCat("suite \"", Shown(suite.name),
+                                "\" cannot be run: ", fits.message())});
     // It keeps its number, and has no tests.
     refused_suites_.insert(index);
     suite = SuiteSpec();
@@ -71,13 +59,10 @@ void RunClient::AddTest(Instant now, TestSpec test) {
   if (refused_suites_.contains(test.suite)) {
     return;  // which was said
   }
-  if (const std::size_t bytes = EncodedBound(test); bytes > kMaxSpecBytes) {
+  if (const absl::Status fits = CheckSpec(test); !fits.ok()) {
     AddError(now, {std::string(tests_.SuiteName(test.suite)),
                    absl::StrCat("test \"", Shown(test.name),
-                                "\" cannot be run: its names, payload and "
-                                "constraints take ",
-                                bytes, " bytes, and at most ", kMaxSpecBytes,
-                                " can be handed over")});
+                                "\" cannot be run: ", fits.message())});
     return;
   }
   tests_.AddTest(test);

@@ -8,9 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/wire/agent_fields.h"
 #include "common/wire/client_fields.h"
 #include "common/wire/field_bound.h"
+#include "common/wire/field_fits.h"
 #include "common/wire/field_reader.h"
 #include "common/wire/field_writer.h"
 #include "common/wire/version.h"
@@ -162,6 +164,25 @@ absl::Status DecodeInto(absl::string_view bytes, Message& message) {
   return absl::OkStatus();
 }
 
+// `part` holds `spec` alone, at `place`.
+absl::Status CheckOne(SubmitPart part, absl::string_view place) {
+  part.run.bytes.fill(1);
+  const absl::Status status = Decode(Encode(part)).status();
+  return status.ok() ? status
+                     : absl::Status(status.code(),
+                                    absl::StripPrefix(status.message(), place));
+}
+
+template <typename Spec>
+absl::Status CheckBytes(const Spec& spec, absl::string_view what) {
+  const std::size_t bytes = EncodedBound(spec);
+  return bytes <= kMaxSpecBytes
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(
+                   absl::StrCat(what, " take ", bytes, " bytes, and at most ",
+                                kMaxSpecBytes, " can be handed over"));
+}
+
 }  // namespace
 
 std::string Encode(const Message& message) {
@@ -211,6 +232,28 @@ std::size_t EncodedBound(const SuiteSpec& suite) {
 
 std::size_t EncodedBound(const LeasedTest& test) {
   return FieldBound::Of(test, kStruct);
+}
+
+absl::Status CheckSpec(const TestSpec& spec) {
+  absl::Status status = CheckBytes(spec, "its names, payload and constraints");
+  if (!status.ok() || FieldFits::In(spec, kStruct)) {
+    return status;
+  }
+  return CheckOne({{}, 1, {}, {spec}}, "submit_part.tests[0].");
+}
+
+absl::Status CheckSpec(const SuiteSpec& spec) {
+  absl::Status status =
+      CheckBytes(spec, "its command line, environment and options");
+  if (!status.ok()) {
+    return absl::Status(
+        status.code(),
+        absl::StrCat(status.message(), "; put long arguments into a file"));
+  }
+  if (FieldFits::In(spec, kStruct)) {
+    return status;
+  }
+  return CheckOne({{}, 1, {spec}, {}}, "submit_part.suites[0].");
 }
 
 }  // namespace paceline

@@ -11,6 +11,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/wire/messages.h"
@@ -45,6 +46,12 @@ std::size_t EncodedBound(const TestSpec& test);
 std::size_t EncodedBound(const SuiteSpec& suite);
 std::size_t EncodedBound(const LeasedTest& test);
 inline constexpr std::size_t kMaxEnvelopeBytes = 128;
+
+// Whether a manifest may hold `spec`. Returns kInvalidArgument with what is
+// wrong with which field of it, in a clause: "labels: 1500 entries, at most
+// 1024". Cheap where nothing is: a manifest may have 100,000 tests.
+absl::Status CheckSpec(const TestSpec& spec);
+absl::Status CheckSpec(const SuiteSpec& spec);
 
 }  // namespace paceline
 

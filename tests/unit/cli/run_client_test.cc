@@ -185,6 +185,31 @@ TEST_F(RunClientTest, WhatFitsIntoNoMessageIsADiscoveryError) {
   EXPECT_THAT(errors, SizeIs(2));
 }
 
+// The coordinator refused the whole manifest for it, and nothing ran.
+TEST_F(RunClientTest, ATestThatNoManifestMayHoldIsADiscoveryErrorOfItsOwn) {
+  RunClient& client = Make();
+  client.OnMessage(clock_.Now(), Welcome());
+  AddTests(1);
+  TestSpec test;
+  test.suite = SuiteIndex{0};
+  test.name.assign(20'000, 'n');
+  client.AddTest(clock_.Now(), test);
+  client.DiscoveryDone(clock_.Now());
+  ASSERT_THAT(recorder_.errors, SizeIs(1));
+  EXPECT_THAT(
+      recorder_.errors[0],
+      testing::EndsWith("cannot be run: name: is 20000 bytes, at most 16384"));
+  EXPECT_LT(recorder_.errors[0].size(), 400U);
+  client.OnMessage(clock_.Now(), PartKept{kRun, 0});
+  client.OnTick(clock_.Now());
+  for (const Message& message : world_.sent) {
+    EXPECT_TRUE(Decode(Encode(message)).ok());
+    if (const auto* part = std::get_if<SubmitPart>(&message)) {
+      EXPECT_THAT(part->tests, SizeIs(1));
+    }
+  }
+}
+
 TEST_F(RunClientTest, AWelcomeInAVersionItDoesNotSpeakIsTheEnd) {
   RunClient& client = Make();
   client.OnMessage(clock_.Now(), ClientWelcome{2, 1, seconds(5)});

@@ -182,5 +182,60 @@ TEST(CodecTest, BoundsCountLongProseAsItIsCut) {
   EXPECT_LT(EncodedBound(Event(note)), 5'000U);
 }
 
+// What CheckSpec says of a test that differs in one thing from one that fits.
+template <typename Change>
+std::string WhyNot(const Change& change) {
+  TestSpec test;
+  test.name = "t";
+  test.constraints.emplace();
+  EXPECT_THAT(CheckSpec(test), IsOk());
+  change(test);
+  const absl::Status status = CheckSpec(test);
+  // And no more and no less is refused than by the decoder.
+  const bool decodes =
+      Decode(Encode(SubmitPart{RunId{{1}}, 1, {}, {test}})).ok();
+  EXPECT_EQ(status.ok(), decodes) << status;
+  return std::string(status.message());
+}
+
+TEST(CodecTest, ASpecThatFitsIntoNoManifestNamesTheField) {
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.name.assign(20'000, 'n'); }),
+            "name: is 20000 bytes, at most 16384");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.name = std::string("a\0b", 3); }),
+            "name: holds a NUL byte");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.name.clear(); }), "name: is empty");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.labels.resize(1500, "l"); }),
+            "labels: 1500 entries, at most 1024");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.constraints->slots = 0; }),
+            "constraints.slots: is 0, at least 1");
+  EXPECT_EQ(WhyNot([](TestSpec& t) {
+              t.constraints->resource_groups = {{}, {{"gpus", 0}}};
+            }),
+            "constraints.resource_groups[1][0].slots: is 0, at least 1");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.payload.assign(50'000, 'p'); }),
+            "payload: is 50000 bytes, at most 49152");
+}
+
+TEST(CodecTest, WhatIsCutOrClampedOnItsWayFits) {
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.skip_reason.emplace(9'000, 's'); }), "");
+  EXPECT_EQ(WhyNot([](TestSpec& t) { t.timeout = Duration::max(); }), "");
+}
+
+TEST(CodecTest, ASpecOverItsBytesIsRefusedWhateverItsFields) {
+  TestSpec test;
+  test.name = "t";
+  test.labels.assign(20, std::string(16'000, 'n'));
+  EXPECT_THAT(std::string(CheckSpec(test).message()),
+              StartsWith("its names, payload and constraints take 32"));
+  SuiteSpec suite;
+  suite.name = "s";
+  EXPECT_EQ(CheckSpec(suite).message(), "runner: is empty");
+  suite.runner = "command";
+  EXPECT_THAT(CheckSpec(suite), IsOk());
+  suite.arguments.assign(3, std::string(100'000, 'a'));
+  EXPECT_THAT(std::string(CheckSpec(suite).message()),
+              HasSubstr("put long arguments into a file"));
+}
+
 }  // namespace
 }  // namespace paceline
