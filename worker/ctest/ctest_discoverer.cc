@@ -73,8 +73,6 @@ std::optional<std::string> FirstForeign(
 
 // What TIMEOUT 0 asks for.
 constexpr Duration kNoLimit = std::chrono::hours(24 * 365);
-// A list in a manifest names no more.
-constexpr std::size_t kMaxAfter = 1024;
 constexpr std::size_t kMaxCycleShown = 10;
 
 // What `ctest -N` appends to a name.
@@ -279,7 +277,7 @@ absl::Status Discovery::WriteListing(const std::string& file) {
 }
 
 absl::Status Discovery::ReadGraph(const std::string& file) {
-  const absl::Status read =
+  const absl::StatusOr<std::size_t> nameless =
       ReadCtestListing(file, [this](const ListedTest& listed) {
         if (graph_.size() == 0) {
           shared_.working_directory = listed.test.working_directory;
@@ -288,12 +286,20 @@ absl::Status Discovery::ReadGraph(const std::string& file) {
         graph_.Add(listed);
         return !sink_.cancelled();
       });
-  if (!read.ok()) {
+  if (!nameless.ok()) {
     return absl::Status(
-        read.code(),
+        nameless.status().code(),
         absl::StrCat("Nothing can be made of what ", options_.ctest_program,
                      " says of the tests of ", target_.path, ": ",
-                     read.message(), ". Run ctest --show-only=json-v1 there."));
+                     nameless.status().message(),
+                     ". Run ctest --show-only=json-v1 there."));
+  }
+  if (*nameless > 0) {
+    AddError(absl::StrCat(
+        *nameless == 1 ? "A test" : absl::StrCat(*nameless, " tests"), " of ",
+        target_.path, *nameless == 1 ? " has" : " have",
+        " no name; ctest runs such tests, and here they cannot be named. Give "
+        "them one in add_test."));
   }
   std::vector<std::string> cycle = graph_.FindCycle();
   if (cycle.empty()) {
@@ -363,12 +369,12 @@ absl::Status Discovery::AddTests(const std::string& file) {
   }
   AddSuite();
   PACELINE_RETURN_IF_ERROR(ReadCtestListing(file, [&](ListedTest listed) {
-    if (unavailable) {
-      names_.push_back(listed.name);
-    }
-    AddTest(std::move(listed));
-    return !sink_.cancelled();
-  }));
+                             if (unavailable) {
+                               names_.push_back(listed.name);
+                             }
+                             AddTest(std::move(listed));
+                             return !sink_.cancelled();
+                           }).status());
   return unavailable && !sink_.cancelled() ? AddUnavailable()
                                            : absl::OkStatus();
 }
@@ -391,12 +397,6 @@ void Discovery::AddTest(ListedTest listed) {
   std::vector<std::string> after = graph_.After(listed, occurrence);
   Constraints constraints = std::move(listed.constraints);
   constraints.after = std::move(after);
-  if (constraints.after.size() > kMaxAfter) {
-    AddError(absl::StrCat("The test ", spec.name, " of ", target_.path,
-                          " has more than ", kMaxAfter,
-                          " tests in DEPENDS. Use a fixture instead."));
-    return;
-  }
   if (!constraints.trivial()) {
     spec.constraints = std::move(constraints);
   }

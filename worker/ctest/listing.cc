@@ -69,8 +69,11 @@ std::vector<std::vector<ResourceNeed>> AsResourceGroups(const Json& value) {
   for (const Json& group : value) {
     std::vector<ResourceNeed>& needs = groups.emplace_back();
     for (const Json& need : Member(group, "requirements")) {
-      needs.push_back(
-          {AsString(Member(need, ".type")), AsCount(Member(need, "slots"))});
+      // A need of nothing is none: ctest runs such a test.
+      if (const std::uint32_t slots = AsCount(Member(need, "slots"));
+          slots > 0) {
+        needs.push_back({AsString(Member(need, ".type")), slots});
+      }
     }
   }
   return groups;
@@ -154,6 +157,7 @@ class ListingReader {
   bool OnEvent(int depth, Json::parse_event_t event, Json& parsed);
 
   bool stopped() const { return stopped_; }
+  std::size_t nameless() const { return nameless_; }
   // Of the whole listing; absent until it was seen.
   std::optional<std::uint32_t> version() const { return version_; }
 
@@ -171,6 +175,7 @@ class ListingReader {
   std::vector<std::string> files_;
   std::vector<Node> nodes_;
   std::optional<std::uint32_t> version_;
+  std::size_t nameless_ = 0;
   bool stopped_ = false;
 };
 
@@ -210,7 +215,11 @@ bool ListingReader::OnEvent(int depth, Json::parse_event_t event,
 void ListingReader::TakeTest(const Json& parsed) {
   ListedTest listed;
   listed.name = AsString(Member(parsed, "name"));
-  if (listed.name.empty() || stopped_) {
+  if (listed.name.empty()) {
+    ++nameless_;
+    return;
+  }
+  if (stopped_) {
     return;
   }
   listed.test.command = AsStrings(Member(parsed, "command"));
@@ -307,8 +316,8 @@ class ListingIterator {
 
 }  // namespace
 
-absl::Status ReadCtestListing(const std::string& path,
-                              const std::function<bool(ListedTest)>& take) {
+absl::StatusOr<std::size_t> ReadCtestListing(
+    const std::string& path, const std::function<bool(ListedTest)>& take) {
   std::ifstream in(path, std::ios::binary);
   ListingText text(in);
   if (!text.Begin()) {
@@ -322,7 +331,7 @@ absl::Status ReadCtestListing(const std::string& path,
       },
       /*allow_exceptions=*/false);
   if (reader.stopped()) {
-    return absl::OkStatus();
+    return reader.nameless();
   }
   if (rest.is_discarded() || !reader.version().has_value()) {
     return absl::DataLossError(
@@ -333,7 +342,7 @@ absl::Status ReadCtestListing(const std::string& path,
         absl::StrCat("its list of tests has version ", *reader.version(),
                      ", and only version 1 is known here"));
   }
-  return absl::OkStatus();
+  return reader.nameless();
 }
 
 }  // namespace paceline

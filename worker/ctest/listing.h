@@ -6,13 +6,14 @@
 #ifndef PACELINE_WORKER_CTEST_LISTING_H_
 #define PACELINE_WORKER_CTEST_LISTING_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/model/manifest.h"
 #include "worker/ctest/ctest_test.h"
@@ -38,13 +39,14 @@ struct ListedTest {
 };
 
 // Calls `take` for each test in the file at `path`, in order, until it returns
-// false. What other programs printed before the listing is passed over.
+// false. What other programs printed before the listing is passed over. Returns
+// how many tests it has that have no name; `take` does not get them.
 //
 // Returns kDataLoss if the file holds no whole listing, kUnimplemented if it
 // is one of another major version, or what reading says. Tests may have been
 // taken before.
-absl::Status ReadCtestListing(const std::string& path,
-                              const std::function<bool(ListedTest)>& take);
+absl::StatusOr<std::size_t> ReadCtestListing(
+    const std::string& path, const std::function<bool(ListedTest)>& take);
 
 }  // namespace paceline
 

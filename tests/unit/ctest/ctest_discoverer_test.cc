@@ -468,11 +468,40 @@ TEST_F(CtestDiscovererTest, ValuesOfOtherTypesDoNoHarm) {
           {"name": "TIMEOUT_AFTER_MATCH", "value": []},
           {"name": "LABELS", "value": [[], 1, "ok"]},
           {"name": "WILL_FAIL", "value": "yes"}]},
-         {"name": 5}, 6, [], {"name": "b", "properties": 3})");
+         6, [], {"name": "b", "properties": 3})");
   Discover();
   EXPECT_THAT(sink_.errors, IsEmpty());
   EXPECT_THAT(sink_.tests, SizeIs(2));
   EXPECT_THAT(sink_.Test("a").labels, ElementsAre("ok"));
+}
+
+// ctest runs them: without a word a run could be green where ctest fails.
+TEST_F(CtestDiscovererTest, TestsWithoutANameAreAnError) {
+  TestsAre(
+      R"({"name": "", "command": ["/bin/false"]},
+         {"name": "a", "command": ["/bin/true"]}, {"name": 5}, {})");
+  Discover();
+  EXPECT_THAT(sink_.tests, SizeIs(1));
+  ASSERT_THAT(sink_.errors, SizeIs(1));
+  EXPECT_EQ(sink_.errors[0].message,
+            absl::StrCat("3 tests of ", dir_.path(),
+                         " have no name; ctest runs such tests, and here they "
+                         "cannot be named. Give them one in add_test."));
+}
+
+TEST_F(CtestDiscovererTest, ANeedOfNothingIsNone) {
+  TestsAre(
+      R"({"name": "a", "properties": [{"name": "RESOURCE_GROUPS", "value": [
+          {"requirements": [{".type": "gpus", "slots": 0},
+                            {".type": "cpus", "slots": 2}]},
+          {"requirements": [{".type": "gpus", "slots": 0}]}]}]})");
+  Discover();
+  ASSERT_TRUE(sink_.Test("a").constraints.has_value());
+  const auto& groups = sink_.Test("a").constraints->resource_groups;
+  ASSERT_THAT(groups, SizeIs(2));
+  ASSERT_THAT(groups[0], SizeIs(1));
+  EXPECT_EQ(groups[0][0].slots, 2U);
+  EXPECT_THAT(groups[1], IsEmpty());
 }
 
 }  // namespace
