@@ -19,6 +19,7 @@
 #include "common/base/status_macros.h"
 #include "common/os/health_reader.h"
 #include "common/os/process_tree.h"
+#include "worker/lib/left_behind.h"
 
 namespace paceline {
 namespace {
@@ -98,7 +99,7 @@ ProgramProcess::~ProgramProcess() {
     while (waitpid(child_.pid, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
-  KillStrays();
+  LeftBehind().End();
 }
 
 ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter,
@@ -135,7 +136,9 @@ ProgramEnd ProgramProcess::Serve(ProgramRun& run, UnitReporter& reporter,
     EndIfDue(run, reporter);
   }
   end.leaked = !OutputClosed();
-  KillStrays();
+  // What the program left behind is below us now: a worker is the subreaper
+  // of all that its tests start.
+  LeftBehind().End();
   const Instant last = clock_.Now() + kLastBytes;
   while (!OutputClosed() && clock_.Now() < last) {
     Wait(reporter, last);
@@ -278,16 +281,6 @@ void ProgramProcess::Terminate(const UnitReporter& reporter) {
 void ProgramProcess::KillTree() const {
   SignalTree(child_.pid, SIGKILL, /*including_root=*/true);
   kill(-child_.pid, SIGKILL);
-}
-
-void ProgramProcess::KillStrays() const {
-  // What the program left behind is below us now: a worker is the subreaper
-  // of all that its tests start.
-  if (!Children(getpid()).empty()) {
-    SignalTree(getpid(), SIGKILL, /*including_root=*/false);
-  }
-  while (waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
 }
 
 }  // namespace paceline

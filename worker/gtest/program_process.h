@@ -64,7 +64,6 @@ class ProgramProcess {
   void EndIfDue(const ProgramRun& run, UnitReporter& reporter);
   void Terminate(const UnitReporter& reporter);
   void KillTree() const;
-  void KillStrays() const;
   bool OutputClosed() const { return !output_.valid(); }
 
   SystemClock clock_;

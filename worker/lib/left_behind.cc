@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
+
+#include "absl/strings/str_cat.h"
 #include "common/base/fd.h"
 #include "common/os/process_tree.h"
 
@@ -23,27 +26,45 @@ void AwaitEnd(pid_t pid) {
   poll(&ended, fd.valid() ? 1 : 0, fd.valid() ? kEndMs : 0);
 }
 
-}  // namespace
-
-bool LeftBehind::Reap() {
+// Reaps what has ended; false when no child is left.
+bool Reap() {
   pid_t pid = 0;
   while ((pid = waitpid(-1, nullptr, WNOHANG)) > 0) {
-    kept_.erase(pid);
   }
   return pid == 0;
 }
 
-std::vector<pid_t> LeftBehind::NotKept() const {
-  std::vector<pid_t> found = Children(getpid());
-  std::erase_if(found, [this](pid_t pid) { return kept_.contains(pid); });
-  return found;
+}  // namespace
+
+bool LeftBehind::IsKept(pid_t pid) const {
+  const auto it = kept_.find(pid);
+  return it != kept_.end() && StartTime(pid) == it->second;
 }
 
-void LeftBehind::End() {
+void LeftBehind::Add(pid_t pid) {
+  if (const std::optional<std::uint64_t> start = StartTime(pid)) {
+    kept_[pid] = *start;
+  }
+}
+
+std::vector<pid_t> LeftBehind::End() {
+  std::vector<pid_t> found;
   for (int round = 0; round < kMaxRounds && Reap(); ++round) {
-    const std::vector<pid_t> left = NotKept();
+    std::vector<pid_t> left;
+    for (const pid_t pid : Children(getpid())) {
+      if (IsKept(pid)) {
+        continue;
+      }
+      if (!marks_.empty() &&
+          marks_.contains(InitialEnvironmentValue(pid, kFixtureVariable))) {
+        Add(pid);
+        found.push_back(pid);
+      } else {
+        left.push_back(pid);
+      }
+    }
     if (left.empty()) {
-      return;
+      break;
     }
     for (const pid_t pid : left) {
       SignalTree(pid, SIGKILL, /*including_root=*/true);
@@ -52,14 +73,28 @@ void LeftBehind::End() {
       AwaitEnd(pid);
     }
   }
+  return found;
 }
 
-std::vector<pid_t> LeftBehind::Keep() {
+std::string LeftBehind::NewMark() {
+  return absl::StrCat(getpid(), ".", ++last_mark_);
+}
+
+std::vector<pid_t> LeftBehind::Keep(const std::string& mark) {
+  absl::erase_if(kept_, [](const auto& entry) {
+    return StartTime(entry.first) != entry.second;
+  });
+  marks_.insert(mark);
+  std::vector<pid_t> left;
   if (!Reap()) {
-    return {};
+    return left;
   }
-  std::vector<pid_t> left = NotKept();
-  kept_.insert(left.begin(), left.end());
+  for (const pid_t pid : Children(getpid())) {
+    if (!IsKept(pid)) {
+      Add(pid);
+      left.push_back(pid);
+    }
+  }
   return left;
 }
 

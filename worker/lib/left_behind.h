@@ -11,30 +11,44 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 
 namespace paceline {
+
+// In the environment of a test that may leave something: what NewMark returned.
+inline constexpr char kFixtureVariable[] = "PACELINE_FIXTURE";
 
 // One a process: it looks at all children of the calling process, so no child
 // of another purpose may run when it is asked.
 class LeftBehind {
  public:
   // Kills and reaps every descendant but what is kept. One system call where
-  // nothing was left.
-  void End();
+  // nothing was left. Returns the children that are kept from now on: a kept
+  // process may end, and what it has started then comes to us under pids that
+  // nobody knows, but with its mark.
+  std::vector<pid_t> End();
 
-  // Keeps all that is left now. Returns the children that were not kept
-  // before; all below them is kept with them.
-  std::vector<pid_t> Keep();
+  // For the environment of a test whose processes may be kept.
+  std::string NewMark();
+
+  // Keeps all that is left now, and whatever has `mark` in its initial
+  // environment later. Returns the children that were not kept before; all
+  // below them is kept with them.
+  std::vector<pid_t> Keep(const std::string& mark);
 
  private:
-  // Reaps what has ended; false when no child is left.
-  bool Reap();
-  std::vector<pid_t> NotKept() const;
+  bool IsKept(pid_t pid) const;
+  void Add(pid_t pid);
 
-  absl::btree_set<pid_t> kept_;
+  // When each started, in case that its number is given to another.
+  absl::btree_map<pid_t, std::uint64_t> kept_;
+  absl::btree_set<std::string> marks_;
+  std::uint64_t last_mark_ = 0;
 };
 
 }  // namespace paceline

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -34,10 +35,11 @@ constexpr int kMaxReads = 16;
 class Process {
  public:
   Process(Child child, Fd output, const TestProcessOptions& options,
-          LeftBehind& left_behind, UnitReporter& reporter)
+          std::string mark, LeftBehind& left_behind, UnitReporter& reporter)
       : child_(std::move(child)),
         output_(std::move(output)),
         options_(options),
+        mark_(std::move(mark)),
         left_behind_(left_behind),
         reporter_(reporter) {}
 
@@ -55,6 +57,7 @@ class Process {
   const Child child_;
   Fd output_;
   const TestProcessOptions& options_;
+  const std::string mark_;  // where what is left may be kept
   LeftBehind& left_behind_;
   UnitReporter& reporter_;
   bool ended_ = false;
@@ -96,14 +99,14 @@ TestProcessEnd Process::Run() {
 
 void Process::EndLeftBehind() {
   if (options_.keep && !end_.terminated) {
-    reporter_.Kept(left_behind_.Keep());
+    reporter_.Kept(left_behind_.Keep(mark_));
     return;
   }
   if (output_.valid()) {
     // Where we are nobody's subreaper, as in a program that only borrows this.
     kill(-child_.pid, SIGKILL);
   }
-  left_behind_.End();
+  reporter_.Kept(left_behind_.End());
   ReadOutput();
 }
 
@@ -188,10 +191,18 @@ absl::StatusOr<TestProcessEnd> RunTestProcess(SpawnSpec& spec,
   PACELINE_RETURN_IF_ERROR(SetNonBlocking(pipe.first.get()));
   spec.fds = {{pipe.second.get(), STDOUT_FILENO},
               {pipe.second.get(), STDERR_FILENO}};
-  PACELINE_ASSIGN_OR_RETURN(Child child, Spawn(spec));
+  std::string mark;
+  std::optional<SpawnSpec> marked;
+  if (options.keep) {
+    mark = left_behind.NewMark();
+    marked = spec;
+    ApplyEdits({{kFixtureVariable, mark}}, marked->env);
+  }
+  PACELINE_ASSIGN_OR_RETURN(Child child,
+                            Spawn(marked.has_value() ? *marked : spec));
   pipe.second.Reset();
-  return Process(std::move(child), std::move(pipe.first), options, left_behind,
-                 reporter)
+  return Process(std::move(child), std::move(pipe.first), options,
+                 std::move(mark), left_behind, reporter)
       .Run();
 }
 

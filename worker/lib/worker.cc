@@ -305,16 +305,14 @@ Duration WorkerLoop::term_grace() const {
 
 void WorkerLoop::Kept(const std::vector<pid_t>& pids) {
   PACELINE_CHECK(unit_ != nullptr);
-  if (pids.empty()) {
-    return;
+  for (std::size_t i = 0; i < pids.size(); i += kMaxKept) {
+    const std::size_t end = std::min(pids.size(), i + kMaxKept);
+    WorkerProcessesKept kept;
+    kept.request = unit_->request;
+    kept.pids.assign(pids.begin() + static_cast<std::ptrdiff_t>(i),
+                     pids.begin() + static_cast<std::ptrdiff_t>(end));
+    channel_->Queue(std::move(kept));
   }
-  WorkerProcessesKept kept;
-  kept.request = unit_->request;
-  for (const pid_t pid : pids) {
-    kept.pids.push_back(static_cast<std::uint32_t>(pid));
-  }
-  kept.pids.resize(std::min(kept.pids.size(), kMaxKept));
-  channel_->Queue(std::move(kept));
 }
 
 int WorkerLoop::wake_fd() const {

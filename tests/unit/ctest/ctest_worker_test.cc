@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 namespace paceline {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -227,6 +229,39 @@ TEST_F(CtestWorkerTest, WhatAFixtureLeavesOutlivesTheTestsAfterIt) {
   EXPECT_TRUE(EndsSoon(PrintedPid(reporter_.results[1])));
   ASSERT_EQ(kill(kept, SIGKILL), 0);
   EXPECT_EQ(SignalThatEnded(kept), SIGKILL);
+}
+
+// The server came to the worker under a pid that nobody had kept, and was ended
+// with the next test.
+TEST_F(CtestWorkerTest, WhatAFixtureStartsLaterStaysToo) {
+  ASSERT_EQ(mkfifo((dir_.path() + "/go").c_str(), 0600), 0);
+  CtestTest fixture = Script(
+      "(read _ < go; setsid sleep 600 & echo pid $! > server) "
+      ">/dev/null 2>&1 & exit 0");
+  fixture.leaves_processes = true;
+  Add(fixture);
+  // Until the one that started it is gone.
+  Add(
+      Script("echo > go; until grep -q pid server; do sleep 0.01; done; "
+             "read _ pid < server; until grep -q \"^PPid:[^0-9]*$PPID$\" "
+             "/proc/$pid/status; do sleep 0.01; done; echo pid $pid"));
+  Add(Script("exit 0"));
+  Run();
+  const pid_t server = PrintedPid(reporter_.results[1]);
+  EXPECT_TRUE(IsThere(server));
+  EXPECT_THAT(reporter_.kept, Contains(server));
+  ASSERT_EQ(kill(server, SIGKILL), 0);
+  EXPECT_EQ(SignalThatEnded(server), SIGKILL);
+}
+
+TEST_F(CtestWorkerTest, OnlyTheProcessesOfAFixtureHaveItsMark) {
+  CtestTest fixture = Script("test -n \"$PACELINE_FIXTURE\"");
+  fixture.leaves_processes = true;
+  Add(fixture);
+  Add(Script("test -z \"$PACELINE_FIXTURE\""));
+  Run();
+  EXPECT_EQ(reporter_.results[0].outcome, Outcome::kPassed);
+  EXPECT_EQ(reporter_.results[1].outcome, Outcome::kPassed);
 }
 
 TEST_F(CtestWorkerTest, WhatLetsGoOfTheOutputIsNoLeakAndIsEndedToo) {
