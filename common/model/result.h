@@ -34,7 +34,8 @@ struct CapturedOutput {
 // Names and values, in the order in which they were recorded.
 using TestProperties = std::vector<std::pair<std::string, std::string>>;
 
-// A longer report is dropped: half of one is of no use.
+// Of one result: a longer report is dropped, since half of one is of no use. A
+// worker's last words may be longer, and travel in pieces of this size.
 inline constexpr std::size_t kMaxReportBytes = std::size_t{64} * 1024;
 
 // One attempt's result, as a worker says it and an agent completes it.

@@ -65,9 +65,6 @@ void CutParts(FromWorker& message) {
     for (ExtraResult& extra : leaving->extras) {
       CutResult(extra.result);
     }
-    if (leaving->report.size() > kMaxReportBytes) {
-      leaving->report.clear();
-    }
   } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
     CutResult(extra->extra.result);
   } else if (auto* late = std::get_if<WorkerProperties>(&message)) {

@@ -239,6 +239,14 @@ TEST(WorkerCodecTest, LargePropertiesAreCutAndCounted) {
   EXPECT_EQ(ResultOf(MapOf(FromWorker(finished))), result);
 }
 
+// They travel in pieces; over 64 KiB they were dropped.
+TEST(WorkerCodecTest, AWorkersLastWordsAreAsLongAsAFrameHolds) {
+  WorkerLeaving leaving;
+  leaving.report.assign(std::size_t{1} << 20, 'r');
+  EXPECT_THAT(DecodeFromWorker(MapOf(FromWorker(leaving))),
+              IsOkAndHolds(FromWorker(leaving)));
+}
+
 TEST(WorkerCodecTest, PropertiesOfExtrasAreCutAsWell) {
   WorkerUnitFinished finished;
   finished.extras.resize(1);
