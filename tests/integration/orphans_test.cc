@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/os/process_tree.h"
+#include "tests/support/debian_python.h"
 #include "tests/support/fleet.h"
 #include "tests/support/marked_processes.h"
 #include "tests/support/program.h"
@@ -147,6 +148,62 @@ TEST_F(OrphansTest, AKilledWardenIsReplacedAndLeavesNoTestProcess) {
   ASSERT_EQ(below.size(), 1U) << "the warden is the run's only child";
   kill(below[0], SIGKILL);
   EXPECT_EQ(LeftAfter(tests, std::chrono::seconds(2)), 0);
+}
+
+// A pytest suite whose conftest starts something, in the collector alone, and
+// whose test says so through a FIFO and hangs if it is asked to.
+class PythonOrphansTest : public DebianPythonTest {
+ protected:
+  void SetUp() override {
+    DebianPythonTest::SetUp();
+    ready_path_ = scratch_.path() + "/ready";
+    ASSERT_EQ(mkfifo(ready_path_.c_str(), 0600), 0);
+    ready_.Reset(open(ready_path_.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(ready_.valid());
+    scratch_.Write("conftest.py",
+                   "import subprocess\n"
+                   "def pytest_configure(config):\n"
+                   "    if not hasattr(config, 'workerinput'):\n"
+                   "        subprocess.Popen(['sleep', '1000'])\n");
+    scratch_.Write("test_a.py",
+                   "import os, time\n"
+                   "def test_a():\n"
+                   "    with open('ready', 'w') as ready:\n"
+                   "        ready.write('x')\n"
+                   "    time.sleep(1000 if 'HANG' in os.environ else 0)\n");
+  }
+
+  std::vector<std::string> Command() const {
+    return {PacelinePath(), "run", "--python", kDebianPython, "test_a.py"};
+  }
+  ProgramOptions Options() const {
+    return {.env = {mark_.env(), {"XDG_CACHE_HOME", scratch_.path()}},
+            .working_directory = scratch_.path(),
+            .limit = std::chrono::minutes(2)};
+  }
+
+  ScratchDir scratch_;
+  ProcessMark mark_;
+  std::string ready_path_;
+  Fd ready_;
+};
+
+TEST_F(PythonOrphansTest, AKilledLocalRunLeavesNoCollector) {
+  ProgramOptions options = Options();
+  options.env.push_back({"HANG", "1"});
+  Program run(Command(), std::move(options));
+  pollfd input{ready_.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&input, 1, 60'000), 1) << run.err();
+  const std::vector<MarkedProcess> before = mark_.Find();
+  run.Signal(SIGKILL);
+  EXPECT_EQ(LeftAfter(before, std::chrono::seconds(2)), 0);
+  EXPECT_EQ(mark_.Find().size(), 0U);
+}
+
+TEST_F(PythonOrphansTest, WhatAConftestStartsEndsWithTheRun) {
+  const auto run = RunProgram(Command(), Options());
+  EXPECT_EQ(run->exit_code(), 0) << run->err();
+  EXPECT_EQ(LeftAfter(mark_.Find(), std::chrono::seconds(2)), 0);
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 // A collector's process and the conversation with it.
 //
-// Two threads use it: one reads what the collector finds, the other writes
-// results while the collector is busy with something else. What it prints is
-// kept for sentences about its failure.
+// Two threads use it: one reads what the collector finds; the other writes
+// results while the collector is busy with something else, and takes in what it
+// prints, so that it never waits for us. Of that the end is kept, for sentences
+// about its failure.
 
 #ifndef PACELINE_WORKER_PYTHON_COLLECTOR_PROCESS_H_
 #define PACELINE_WORKER_PYTHON_COLLECTOR_PROCESS_H_
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/fd.h"
 #include "common/os/subprocess.h"
+#include "worker/discovery/process_group.h"
 #include "worker/protocol/codec.h"
 #include "worker/python/collector_messages.h"
 
@@ -43,11 +44,15 @@ class CollectorProcess {
   void Send(const ToCollector& message);
 
   // The next message. Returns kCancelled when `cancelled` said so,
-  // kDeadlineExceeded when nothing came within `patience`, kUnavailable when
-  // the collector has ended, and kInvalidArgument when what it sent is no
-  // message. For one thread.
+  // kDeadlineExceeded when nothing came within `patience`, which counts from
+  // when the collector last took in what was sent to it; kUnavailable when it
+  // has ended, and kInvalidArgument when what it sent is no message. For one
+  // thread.
   absl::StatusOr<FromCollector> Receive(Duration patience,
                                         const std::function<bool()>& cancelled);
+
+  // Ends it at once, with what it started.
+  void Kill();
 
   // "It ended with exit status 3. Its last words: …", for sentences. Waits a
   // moment for the end of a process that has closed its socket.
@@ -56,19 +61,28 @@ class CollectorProcess {
  private:
   CollectorProcess() = default;
 
-  void WriteLoop();
-  // Takes in what it printed.
-  void ReadOutput();
+  void ServeLoop();
+  // Writes of `sending`, of which `sent` bytes are; false when nobody reads.
+  bool Write(const std::string& sending, std::size_t& sent);
+  // Takes in what it printed; false when no more will come. Any thread.
+  bool ReadOutput();
+  void Wake();
 
+  const SystemClock clock_;
+  // Before child_: it ends what that leaves.
+  std::unique_ptr<ProcessGroup> group_;
   Child child_;
   Fd socket_;
   Fd output_;
   FrameReader frames_;
-  std::string printed_;
 
   std::mutex mutex_;
+  std::string printed_;
   std::string unsent_;
+  // Nobody reads what is sent.
+  bool gone_ = false;
   bool stopping_ = false;
+  Instant last_written_;
   Fd wake_;
   std::thread writer_;
 };
