@@ -167,6 +167,7 @@ class Collection {
       collected_ = true;
       return;
     }
+    handed_over_ += found.tests.size();
     for (CollectedTest& test : found.tests) {
       TestSpec spec;
       spec.suite = *suite_;
@@ -194,6 +195,11 @@ class Collection {
 
   void Take(Collected& all) {
     collected_ = true;
+    if (all.tests != handed_over_) {
+      Fail(absl::StrCat("The collector of ", target_.path, " says that it has ",
+                        "found ", all.tests, " tests, and it has handed over ",
+                        handed_over_, "."));
+    }
     if (listener_ != nullptr) {
       listener_->Begin(std::move(process_), all);
     }
@@ -212,6 +218,7 @@ class Collection {
   std::unique_ptr<CollectorProcess> process_;
   std::optional<SuiteIndex> suite_;
   std::shared_ptr<CollectorListener> listener_;
+  std::uint64_t handed_over_ = 0;
   bool collected_ = false;
 };
 
