@@ -58,7 +58,8 @@ void Listeners::OnWorkerReport(Instant /*now*/, absl::string_view suite,
   }
 }
 
-ResultListener::End Listeners::Finish(bool interrupted) {
+ResultListener::End Listeners::Finish(bool interrupted,
+                                      const std::function<bool()>& cancelled) {
   std::vector<Entry> entries;
   {
     const std::lock_guard lock(mutex_);
@@ -66,7 +67,8 @@ ResultListener::End Listeners::Finish(bool interrupted) {
   }
   ResultListener::End all;
   for (const Entry& entry : entries) {
-    const ResultListener::End end = entry.listener->Finish(interrupted);
+    const ResultListener::End end =
+        entry.listener->Finish(interrupted, cancelled);
     all.text += end.text;
     if (!all.text.empty() && all.text.back() != '\n') {
       all.text += '\n';

@@ -4,6 +4,7 @@
 #ifndef PACELINE_CLI_LISTENERS_H_
 #define PACELINE_CLI_LISTENERS_H_
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,8 +27,10 @@ class Listeners final : public RunObserver {
   void OnWorkerReport(Instant now, absl::string_view suite,
                       absl::string_view worker, std::string report) override;
 
-  // Tells all that the run is over, and waits for what they have to say.
-  ResultListener::End Finish(bool interrupted);
+  // Tells all that the run is over, and waits for what they have to say, unless
+  // `cancelled` says that nobody wants to.
+  ResultListener::End Finish(bool interrupted,
+                             const std::function<bool()>& cancelled);
 
  private:
   struct Entry {

@@ -316,7 +316,21 @@ int RunCommand(const Invocation& invocation) {
   // They may take their time, and what they say decides about the run: reports
   // that were closed before called one good that was not.
   observers.Clear();
-  const ResultListener::End last_words = listeners.Finish(facts.interrupted);
+  const ResultListener::End last_words =
+      listeners.Finish(facts.interrupted, [&] {
+        while (const std::optional<std::string> signal = (*signals)->Take()) {
+          if (facts.interrupted) {
+            return true;
+          }
+          facts.interrupted = true;
+          end.green = false;
+          observers.Print(absl::StrCat(
+              *signal,
+              ": waiting for the end of the tests' session; once more to leave "
+              "at once\n"));
+        }
+        return false;
+      });
   observers.Print(last_words.text);
   if (!last_words.error.empty()) {
     end.green = false;
@@ -326,7 +340,10 @@ int RunCommand(const Invocation& invocation) {
   }
   observers.all().OnEnded(clock.Now(), end);
   // Nothing runs any more: the summary may wait for its reader, and a signal
-  // need not wait for the summary.
+  // need not wait for the summary. One that has come does not take it away.
+  while ((*signals)->Take().has_value()) {
+    facts.interrupted = true;
+  }
   (*signals)->Release();
   const int code = observers.Finish(clock.Now(), facts);
   if (code == static_cast<int>(ExitCode::kNothingSelected)) {

@@ -1,8 +1,12 @@
 // Python suites, run by the program as people run it: verdicts, what goes
 // wrong, recycling, and the same on a fleet.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <map>
@@ -13,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/fd.h"
 #include "tests/support/debian_python.h"
 #include "tests/support/fleet.h"
 #include "tests/support/program.h"
@@ -269,6 +274,51 @@ TEST_F(PythonTest, PluginsOfTheControllerHearOfAllResults) {
               UnorderedElementsAre(Pair("test_a.test_one", "passed"),
                                    Pair("test_a.test_two", "failure")));
   EXPECT_THAT(run->out(), HasSubstr("slowest"));
+}
+
+// Over 64 KiB they were dropped on the way, and the node was never down.
+TEST_F(PythonTest, LongWordsOfAWorkerReachTheController) {
+  scratch_.Write("conftest.py",
+                 "import pytest\n"
+                 "def pytest_sessionfinish(session):\n"
+                 "    if hasattr(session.config, 'workeroutput'):\n"
+                 "        session.config.workeroutput['mine'] = 'x' * 70_000\n"
+                 "@pytest.hookimpl(optionalhook=True)\n"
+                 "def pytest_testnodedown(node, error):\n"
+                 "    with open('down', 'a') as down:\n"
+                 "        print(len(node.workeroutput['mine']), file=down)\n");
+  scratch_.Write("test_a.py", "def test_one(): pass\n");
+  const auto run = Run({"test_a.py", "--workers", "1"});
+  EXPECT_EQ(run->exit_code(), 0) << run->err();
+  EXPECT_EQ(ReadFile(scratch_.path() + "/down"), "70000\n");
+}
+
+// It was ignored until the session's end, and then the program was gone before
+// its summary.
+TEST_F(PythonTest, AnInterruptWhileTheSessionEndsIsNotLost) {
+  const std::string fifo = scratch_.path() + "/fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const Fd ready(open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+  scratch_.Write("conftest.py",
+                 "import os, time\n"
+                 "def pytest_sessionfinish(session):\n"
+                 "    if not hasattr(session.config, 'workerinput'):\n"
+                 "        with open('fifo', 'w') as fifo:\n"
+                 "            fifo.write('x')\n"
+                 "        time.sleep(1000)\n");
+  scratch_.Write("test_a.py", "def test_one(): pass\n");
+  Program run({PacelinePath(), "run", "--python", kDebianPython, "test_a.py"},
+              {.env = {{"XDG_CACHE_HOME", scratch_.path()}},
+               .working_directory = scratch_.path(),
+               .limit = std::chrono::minutes(2)});
+  pollfd input{ready.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&input, 1, 60'000), 1) << run.err();
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.WaitFor("once more to leave at once")) << run.out();
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.WaitForExit());
+  EXPECT_EQ(run.exit_code(), 130) << run.err();
+  EXPECT_THAT(run.out(), HasSubstr("1 passed"));
 }
 
 // What the fixtures of tests/programs/python/leaking wrote: every scope is

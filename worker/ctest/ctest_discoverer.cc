@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -114,7 +115,8 @@ class LeftByHook final : public ResultListener {
       : left_(std::move(left)) {}
 
   void OnResult(HeardResult /*result*/) override {}
-  End Finish(bool /*interrupted*/) override {
+  End Finish(bool /*interrupted*/,
+             const std::function<bool()>& /*cancelled*/) override {
     left_.clear();
     return {};
   }

@@ -6,6 +6,7 @@
 #ifndef PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
 #define PACELINE_WORKER_DISCOVERY_DISCOVERY_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,10 @@ class ResultListener {
     // Not empty: the run is not good, and why.
     std::string error;
   };
-  // No result follows. Waits, but not for ever.
-  virtual End Finish(bool interrupted) = 0;
+  // No result follows. Waits, but not for ever, and no longer when `cancelled`,
+  // which is asked a few times a second, says so.
+  virtual End Finish(bool interrupted,
+                     const std::function<bool()>& cancelled) = 0;
 };
 
 // What Python runners are told.

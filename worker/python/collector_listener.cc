@@ -79,7 +79,8 @@ void CollectorListener::Tell(HeardResult result) {
   process_->Send(std::move(told));
 }
 
-ResultListener::End CollectorListener::Finish(bool interrupted) {
+ResultListener::End CollectorListener::Finish(
+    bool interrupted, const std::function<bool()>& cancelled) {
   const std::lock_guard lock(mutex_);
   End end;
   if (process_ == nullptr) {
@@ -88,7 +89,14 @@ ResultListener::End CollectorListener::Finish(bool interrupted) {
   process_->Send(CollectorFinish{interrupted});
   while (true) {
     absl::StatusOr<FromCollector> message =
-        process_->Receive(kFinishPatience, [] { return false; });
+        process_->Receive(kFinishPatience, cancelled);
+    if (absl::IsCancelled(message.status())) {
+      process_->Kill();
+      end.error = absl::StrCat(
+          "The session that collected ", target_,
+          " was not waited for, so reports of its plugins may be missing.");
+      return end;
+    }
     if (!message.ok()) {
       end.error = absl::StrCat(
           "The session that collected ", target_,

@@ -3,6 +3,7 @@
 #ifndef PACELINE_WORKER_PYTHON_COLLECTOR_LISTENER_H_
 #define PACELINE_WORKER_PYTHON_COLLECTOR_LISTENER_H_
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,7 +29,7 @@ class CollectorListener final : public ResultListener {
   void OnResult(HeardResult result) override;
   void OnWorkerReport(std::string worker, std::string report) override;
   // Where nothing began, there is nothing to say.
-  End Finish(bool interrupted) override;
+  End Finish(bool interrupted, const std::function<bool()>& cancelled) override;
 
  private:
   void Tell(HeardResult result);

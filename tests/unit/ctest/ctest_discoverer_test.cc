@@ -372,7 +372,7 @@ TEST_F(CtestDiscovererTest, WhatAPreTestHookStartedStaysUntilTheRunIsOver) {
   EXPECT_EQ(kill(server, 0), 0);
   const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, server, 0)));
   ASSERT_THAT(sink_.listeners, SizeIs(1));
-  sink_.listeners[0]->Finish(/*interrupted=*/false);
+  sink_.listeners[0]->Finish(/*interrupted=*/false, [] { return false; });
   pollfd ended{pidfd.get(), POLLIN, 0};
   EXPECT_EQ(poll(&ended, 1, 5000), 1);
 }
