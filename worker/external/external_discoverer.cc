@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/base/status_macros.h"
@@ -42,6 +43,7 @@ class Listing {
 
  private:
   absl::Status Add() {
+    ++number_;
     if (!line_.empty()) {
       TestSpec test;
       test.suite = suite_;
@@ -55,6 +57,12 @@ class Listing {
       } else {
         test.name = line_;
       }
+      // The worker is told nothing but the name.
+      if (!names_.insert(test.name).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("line ", number_, " lists ", test.name,
+                         " again; give each test a name of its own"));
+      }
       sink_.AddTest(std::move(test));
     }
     line_.clear();
@@ -64,6 +72,8 @@ class Listing {
   SuiteIndex suite_;
   DiscoverySink& sink_;
   std::string line_;
+  std::size_t number_ = 0;
+  absl::flat_hash_set<std::string> names_;
 };
 
 }  // namespace

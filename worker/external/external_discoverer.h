@@ -2,8 +2,8 @@
 // protocol itself and lists its tests when asked.
 //
 // `PROGRAM --paceline-list` prints one test a line, either NAME or
-// SCOPE<TAB>NAME, and exits 0. The agent then starts PROGRAM itself as the
-// worker. docs/worker-protocol.md describes both.
+// SCOPE<TAB>NAME, no NAME twice, and exits 0. The agent then starts PROGRAM
+// itself as the worker. docs/worker-protocol.md describes both.
 
 #ifndef PACELINE_WORKER_EXTERNAL_EXTERNAL_DISCOVERER_H_
 #define PACELINE_WORKER_EXTERNAL_EXTERNAL_DISCOVERER_H_

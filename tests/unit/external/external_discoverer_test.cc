@@ -5,12 +5,11 @@
 #include <sys/stat.h>
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/os/subprocess.h"
 #include "tests/support/program.h"
+#include "tests/support/worker_fakes.h"
 
 namespace paceline {
 namespace {
@@ -19,23 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-class CollectingSink final : public DiscoverySink {
- public:
-  SuiteIndex AddSuite(SuiteSpec suite) override {
-    suites.push_back(std::move(suite));
-    return static_cast<SuiteIndex>(suites.size() - 1);
-  }
-  void AddTest(TestSpec test) override { tests.push_back(std::move(test)); }
-  void AddError(DiscoveryError error) override {
-    errors.push_back(std::move(error));
-  }
-  bool cancelled() const override { return false; }
-
-  std::vector<SuiteSpec> suites;
-  std::vector<TestSpec> tests;
-  std::vector<DiscoveryError> errors;
-};
 
 class ExternalDiscovererTest : public testing::Test {
  protected:
@@ -49,7 +31,7 @@ class ExternalDiscovererTest : public testing::Test {
   }
 
   ScratchDir scratch_;
-  CollectingSink sink_;
+  RecordingSink sink_;
 };
 
 TEST_F(ExternalDiscovererTest, EachLineIsATestWithOrWithoutAScope) {
@@ -78,6 +60,16 @@ TEST_F(ExternalDiscovererTest, ALineWithAScopeAndNoNameIsANamedError) {
   ASSERT_THAT(sink_.errors, SizeIs(1));
   EXPECT_THAT(sink_.errors[0].message, HasSubstr("names no test"));
   EXPECT_THAT(sink_.tests, IsEmpty());
+}
+
+// They had two verdicts under one name; the worker is told nothing but that.
+TEST_F(ExternalDiscovererTest, ANameThatIsListedAgainIsANamedError) {
+  Discover("printf 'a\\nb\\nScope\\ta\\n'");
+  ASSERT_THAT(sink_.errors, SizeIs(1));
+  EXPECT_THAT(
+      sink_.errors[0].message,
+      HasSubstr("line 3 lists a again; give each test a name of its own"));
+  EXPECT_THAT(sink_.tests, SizeIs(2));
 }
 
 TEST_F(ExternalDiscovererTest, AnEndlessLineIsRefused) {
