@@ -25,14 +25,20 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> ProcessGroup::Create() {
 
 ProcessGroup::~ProcessGroup() {
   kill(-leader_.pid, SIGKILL);
-  while (!TryReap(leader_.pid).has_value()) {
+  AwaitKilled(leader_.pid);
+}
+
+std::optional<WaitStatus> AwaitKilled(pid_t child) {
+  std::optional<WaitStatus> status;
+  while (!(status = TryReap(child)).has_value()) {
     siginfo_t info;
-    if (waitid(P_PID, static_cast<id_t>(leader_.pid), &info,
-               WEXITED | WNOWAIT) != 0 &&
+    if (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) !=
+            0 &&
         errno != EINTR) {
-      return;
+      break;
     }
   }
+  return status;
 }
 
 }  // namespace paceline

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "common/base/fd.h"
@@ -41,6 +42,10 @@ class ProcessGroup {
   // Its other end is the leader's input.
   const Fd alive_;
 };
+
+// Waits for the end of `child`, which Spawn started and which is being killed;
+// nothing if it is no child of ours any more.
+std::optional<WaitStatus> AwaitKilled(pid_t child);
 
 }  // namespace paceline
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -97,13 +96,7 @@ void Listing::ReadError() {
 void Listing::Kill() {
   if (!ended()) {
     SignalTree(child_.pid, SIGKILL, /*including_root=*/true);
-  }
-  while (!ended()) {
-    int raw = 0;
-    const pid_t reaped = waitpid(child_.pid, &raw, 0);
-    if (reaped == child_.pid || (reaped < 0 && errno != EINTR)) {
-      status_ = WaitStatus{raw};
-    }
+    status_ = AwaitKilled(child_.pid);
   }
 }
 

@@ -59,8 +59,10 @@ using ListingOutput = std::function<absl::Status(absl::string_view)>;
 //
 // Returns what Spawn says when the program cannot be started,
 // kDeadlineExceeded after `timeout`, kResourceExhausted when it printed more
-// than `max_output`, kCancelled, or the status of `output`. Nothing of the
-// program is left running, but for what keep_left asks for after its own end.
+// than `max_output`, kCancelled, or the status of `output`. Nothing is left
+// running below the program or in its process group, but for what keep_left
+// asks for after its own end. What has left both, a daemon in a session of its
+// own, is not found.
 absl::StatusOr<ListingEnd> RunListing(const ListingCommand& command,
                                       const ListingOutput& output);
 
