@@ -76,6 +76,11 @@ absl::string_view Cut(absl::string_view text, std::size_t limit) {
 // not go to a shell; nothing if it may be one.
 std::optional<std::string> WhyProgram(const std::string& path,
                                       std::ifstream& in) {
+  struct stat info {};
+  const bool known = stat(path.c_str(), &info) == 0;
+  if (known && S_ISDIR(info.st_mode)) {
+    return "is a directory";
+  }
   std::array<char, 4096> start;
   in.read(start.data(), static_cast<std::streamsize>(start.size()));
   const absl::string_view bytes(start.data(),
@@ -93,9 +98,7 @@ std::optional<std::string> WhyProgram(const std::string& path,
   if (bytes.find('\0') != absl::string_view::npos) {
     return "is no text: a NUL byte is among its first";
   }
-  struct stat info {};
-  if (stat(path.c_str(), &info) == 0 &&
-      (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) {
+  if (known && (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) {
     return "is executable, and so a program";
   }
   return std::nullopt;

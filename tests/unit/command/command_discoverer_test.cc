@@ -205,7 +205,8 @@ TEST_F(CommandDiscovererTest, AFileThatCannotBeReadIsAnError) {
 
 TEST_F(CommandDiscovererTest, ADirectoryIsAnError) {
   Discover(dir_.path());
-  EXPECT_THAT(sink_.errors, SizeIs(1));
+  ASSERT_THAT(sink_.errors, SizeIs(1));
+  EXPECT_THAT(sink_.errors[0].message, HasSubstr("is a directory"));
   EXPECT_THAT(sink_.tests, IsEmpty());
 }
 
