@@ -1,8 +1,9 @@
 #include "worker/lib/bounded_frame.h"
 
-#include <utility>
+#include <algorithm>
 #include <variant>
 
+#include "common/wire/text.h"
 #include "worker/lib/output_capture.h"
 #include "worker/protocol/codec.h"
 
@@ -10,39 +11,20 @@ namespace paceline {
 namespace {
 
 constexpr std::size_t kFrameHeader = 4;
-// What is left of one result's output when its frame was too long.
+// What is left of one result's output when its frame was too long. All else of
+// a result has smaller bounds.
 constexpr std::uint64_t kShortOutput = 64 * 1024;
 
-bool Fits(const FromWorker& message, std::string& frames) {
-  const std::size_t start = frames.size();
-  AppendFrame(message, frames);
-  if (frames.size() - start - kFrameHeader <= kMaxWorkerFrame) {
-    return true;
-  }
-  frames.resize(start);
-  return false;
-}
-
-template <typename Change>
-void ForEachResult(FromWorker& message, const Change& change) {
-  if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
-    change(finished->result);
-  } else if (auto* unit = std::get_if<WorkerUnitFinished>(&message)) {
-    for (ExtraResult& extra : unit->extras) {
-      change(extra.result);
-    }
-  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
-    change(extra->extra.result);
+// A name that an agent takes.
+void Mend(std::string& name) {
+  name = CutText(name, kMaxWorkerName);
+  std::replace(name.begin(), name.end(), '\0', '?');
+  if (name.empty()) {
+    name = "(without a name)";
   }
 }
 
-// Stands for properties that are too long to send.
-TestProperties CutMark(const TestProperties& properties) {
-  return {{"paceline.properties_cut", std::to_string(properties.size())}};
-}
-
-void ShortenOutput(TestResult& result) {
-  CapturedOutput& output = result.output;
+void Shorten(CapturedOutput& output) {
   OutputCapture capture(kShortOutput);
   capture.Append(output.head);
   capture.Append(output.tail);
@@ -56,34 +38,21 @@ void ShortenOutput(TestResult& result) {
 }  // namespace
 
 void AppendBoundedFrame(FromWorker message, std::string& frames) {
-  if (Fits(message, frames)) {
-    return;
+  CutParts(message);
+  TestResult* result = nullptr;
+  if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
+    result = &finished->result;
+  } else if (auto* extra = std::get_if<WorkerExtra>(&message)) {
+    Mend(extra->extra.name);
+    result = &extra->extra.result;
   }
-  if (auto* late = std::get_if<WorkerProperties>(&message)) {
-    late->properties = CutMark(late->properties);
-  }
-  ForEachResult(message, ShortenOutput);
-  if (Fits(message, frames)) {
-    return;
-  }
-  ForEachResult(message, [](TestResult& result) {
-    result.output = {};
-    result.details = "(too long to report)";
-    result.properties = CutMark(result.properties);
-  });
-  if (Fits(message, frames)) {
-    return;
-  }
-  // Only a unit's extra failures, thousands of bytes each, get here. One that
-  // stands for all keeps the run from being green.
-  if (auto* unit = std::get_if<WorkerUnitFinished>(&message)) {
-    const std::string count = std::to_string(unit->extras.size());
-    unit->extras.resize(1);
-    unit->extras[0].result.message =
-        "one of " + count +
-        " failures outside of tests; the others were too "
-        "many to report";
-    Fits(message, frames);
+  const std::size_t start = frames.size();
+  AppendFrame(message, frames);
+  if (result != nullptr &&
+      frames.size() - start - kFrameHeader > kMaxWorkerFrame) {
+    frames.resize(start);
+    Shorten(result->output);
+    AppendFrame(message, frames);
   }
 }
 

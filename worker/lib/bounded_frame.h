@@ -1,8 +1,9 @@
 // Frames that an agent will take, whatever a runner puts into a result.
 //
-// A frame over kMaxWorkerFrame ends the conversation, and the worker with it.
-// What is too long here loses output, details and properties, in that order of
-// least loss, and says so in its message; its outcome always arrives.
+// A frame over kMaxWorkerFrame ends the conversation, and the worker with it,
+// and so do more entries than an agent reads. What an agent would cut is cut
+// here, and where that is not enough the output too, with the number of its
+// bytes; the outcome always arrives.
 
 #ifndef PACELINE_WORKER_LIB_BOUNDED_FRAME_H_
 #define PACELINE_WORKER_LIB_BOUNDED_FRAME_H_

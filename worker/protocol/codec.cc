@@ -54,6 +54,8 @@ void CutResult(TestResult& result) {
   }
 }
 
+}  // namespace
+
 void CutParts(FromWorker& message) {
   if (auto* finished = std::get_if<WorkerTestFinished>(&message)) {
     CutResult(finished->result);
@@ -71,8 +73,6 @@ void CutParts(FromWorker& message) {
     CutProperties(late->properties);
   }
 }
-
-}  // namespace
 
 void AppendFrame(const FromWorker& message, std::string& frames) {
   AppendTyped(message, kFromWorkerTypes, frames);

@@ -16,6 +16,10 @@ namespace paceline {
 void AppendFrame(const FromWorker& message, std::string& frames);
 void AppendFrame(const ToWorker& message, std::string& frames);
 
+// Cuts the properties and reports of results to what an agent takes of them.
+// DecodeFromWorker does this too.
+void CutParts(FromWorker& message);
+
 // Decode the map inside a frame. Return kInvalidArgument, naming the field,
 // for anything else; kUnimplemented for an unknown type.
 absl::StatusOr<FromWorker> DecodeFromWorker(absl::string_view map);

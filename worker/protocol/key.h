@@ -52,7 +52,7 @@ struct TextRule {
   std::size_t min = 0;
 };
 inline constexpr TextRule kRunner{TextKind::kWords, 256, 1};
-inline constexpr TextRule kSystemName{TextKind::kSystem, 16 * 1024, 1};
+inline constexpr TextRule kSystemName{TextKind::kSystem, kMaxWorkerName, 1};
 // So that kMaxFound of them fit into a frame.
 inline constexpr TextRule kFoundName{TextKind::kSystem, 4 * 1024, 1};
 inline constexpr TextRule kPath{TextKind::kSystem, 16 * 1024};

@@ -29,6 +29,8 @@ inline constexpr int kWorkerFd = 3;
 inline constexpr char kWorkerFdVariable[] = "PACELINE_WORKER_FD";
 // A longer frame ends the conversation.
 inline constexpr std::size_t kMaxWorkerFrame = 8 * 1024 * 1024;
+// Names of tests, in bytes.
+inline constexpr std::size_t kMaxWorkerName = 16 * 1024;
 // Of the kept output of one test, so that it fits into a frame.
 inline constexpr std::uint64_t kMaxOutputLimit = kMaxWorkerFrame / 2;
 
@@ -236,7 +238,8 @@ struct WorkerStop {
   friend bool operator==(const WorkerStop&, const WorkerStop&) = default;
 };
 
-// Leave gracefully; no answer. End of file on the socket means the same.
+// Leave gracefully; no answer. End of file on the socket is less patient: the
+// agent is gone, and the test that runs is ended at once.
 struct WorkerShutdown {
   friend bool operator==(const WorkerShutdown&,
                          const WorkerShutdown&) = default;
