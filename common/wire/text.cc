@@ -60,6 +60,11 @@ std::size_t Character(absl::string_view text, std::uint32_t& code) {
 
 }  // namespace
 
+std::size_t CharacterSize(absl::string_view text) {
+  std::uint32_t code = 0;
+  return Character(text, code);
+}
+
 std::string CutText(absl::string_view text, std::size_t limit) {
   if (text.size() <= limit) {
     return std::string(text);

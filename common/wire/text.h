@@ -3,6 +3,7 @@
 #ifndef PACELINE_COMMON_WIRE_TEXT_H_
 #define PACELINE_COMMON_WIRE_TEXT_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -13,6 +14,11 @@ namespace paceline {
 inline constexpr std::size_t kMaxLineBytes = 4 * 1024;
 // Prose of many lines: a result's details.
 inline constexpr std::size_t kMaxDetailsBytes = 64 * 1024;
+
+// How many bytes the UTF-8 character at the start of `text`, which is not
+// empty, has; 0 if it starts with none: over-long forms, surrogates and what is
+// past U+10FFFF are none.
+std::size_t CharacterSize(absl::string_view text);
 
 // `text` if it has at most `limit` bytes; else its first and last parts with a
 // mark between them that says how much is missing, `limit` bytes at most in

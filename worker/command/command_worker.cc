@@ -71,10 +71,7 @@ absl::Status CommandRunner::RunUnit(const WorkerRunUnit& unit,
     ApplyEdits(unit.tests[i].env, spec.env);
     spec.working_directory = suite_.spec.working_directory;
 
-    const std::int64_t started_unix_ns =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(
-            std::chrono::system_clock::now().time_since_epoch())
-            .count();
+    const std::int64_t started_unix_ns = UnixNow();
     reporter.TestStarted(i);
     const Instant start = clock.Now();
     const absl::StatusOr<TestProcessEnd> end =

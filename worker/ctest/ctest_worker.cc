@@ -31,12 +31,6 @@ namespace {
 // after one another: it is the tests that grow, not the worker.
 constexpr Duration kHealthAge = std::chrono::milliseconds(100);
 
-std::int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // `path` as seen from `directory`, which may be empty.
 std::string From(const std::string& directory, const std::string& path) {
   if (path.empty()) {

@@ -36,12 +36,6 @@ constexpr std::size_t kBusyBytes = 512;
 constexpr std::size_t kFloodBytes = 64 * 1024;
 constexpr std::size_t kMaxReport = std::size_t{256} << 20;
 
-std::int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::optional<XmlReport> ReadReport(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);

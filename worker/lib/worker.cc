@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -204,7 +205,8 @@ void WorkerLoop::Flush() const {
 }
 
 // What tests left behind comes to us when its parents are gone, being their
-// subreaper. The runner waits for its own children, and has none now.
+// subreaper. The runner has ended what it does not keep, waits for its own
+// children, and has none now: here the last of them are seen off.
 void WorkerLoop::ReapStrays() {
   while (in_children_ && waitpid(-1, nullptr, WNOHANG) > 0) {
   }
@@ -321,6 +323,12 @@ int WorkerLoop::wake_fd() const {
 }
 
 }  // namespace
+
+std::int64_t UnixNow() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 int RunWorker(Runner& runner) {
   absl::StatusOr<Fd> socket = WorkerChannel::TakeSocket();

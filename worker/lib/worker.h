@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +89,9 @@ class Runner {
   // Before a graceful leave.
   virtual void Close() {}
 };
+
+// The wall clock, for TestResult::started_unix_ns.
+std::int64_t UnixNow();
 
 // Serves until shutdown or end of file. Returns the process's exit code; 2,
 // with a sentence on stderr, when it was not started by an agent.
