@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <iterator>
 // The tool to take messages apart; the codec has a reader of its own.
 #ifndef MSGPACK_NO_BOOST
 #define MSGPACK_NO_BOOST
@@ -11,6 +12,7 @@
 #include <map>
 #include <msgpack.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -121,7 +123,16 @@ TEST(HostileWorkerTest, AMissingRequiredKeyIsNamed) {
       {3, {"request", "test", "timeout_ns"}},
       {4, {"request", "test", "outcome"}},
       {5, {"request"}},
+      {6, {"request", "pids"}},
+      {7, {"forkable"}},
+      {8, {"request", "pid"}},
+      {9, {"request", "message"}},
+      {10, {}},
+      {11, {"request", "name", "outcome"}},
+      {12, {"request", "properties"}},
+      {13, {"request", "name"}},
   };
+  ASSERT_EQ(std::size(from), std::variant_size_v<FromWorker>);
   const std::vector<FromWorker> samples = SamplesFromWorker();
   for (const auto& [position, required] : from) {
     const std::string map = MapOf(samples[position]);

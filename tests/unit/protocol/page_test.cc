@@ -27,45 +27,61 @@ class WorkerPageTest : public testing::Test {
                  std::istreambuf_iterator<char>());
   }
 
-  bool PageHas(const std::string& text) const {
-    return page_.find(text) != std::string::npos;
-  }
-
   void ExpectOnPage(const std::string& frame) const {
     const msgpack::object_handle handle =
         msgpack::unpack(frame.data() + 4, frame.size() - 4);
     std::map<std::string, msgpack::object> keys;
     handle.get().convert(keys);
     const auto type = keys.at("type").as<std::string>();
-    EXPECT_TRUE(PageHas(absl::StrCat("### `", type, "`"))) << type;
-    for (const auto& [key, value] : keys) {
-      ExpectKey(type, key, value);
+    keys.erase("type");
+    std::string section = Section(absl::StrCat("`", type, "`"));
+    if (type == "extra") {
+      section += Section("`test_finished`");  // as it says
     }
+    ExpectKeys(type, section, keys);
   }
 
  private:
-  void ExpectKey(const std::string& type, const std::string& key,
-                 const msgpack::object& value) const {
-    const std::string name = absl::StrCat("`", key, "`");
-    EXPECT_TRUE(PageHas(name)) << type << " has " << name;
-    if (value.type == msgpack::type::MAP) {
-      ExpectKeysOf(absl::StrCat(type, ".", key), value);
-    } else if (value.type == msgpack::type::ARRAY) {
-      for (const msgpack::object& entry : value.via.array) {
-        if (entry.type == msgpack::type::MAP) {
-          ExpectKeysOf(absl::StrCat(type, ".", key), entry);
+  // What stands under the heading "### `title`"; empty where there is none.
+  std::string Section(const std::string& title) const {
+    const std::size_t begin = page_.find(absl::StrCat("\n### ", title, "\n"));
+    if (begin == std::string::npos) {
+      ADD_FAILURE() << "no section " << title;
+      return "";
+    }
+    return page_.substr(begin, page_.find("\n##", begin + 1) - begin);
+  }
+
+  // `section` and those that it sends its readers to have all of `keys`.
+  void ExpectKeys(const std::string& where, const std::string& section,
+                  const std::map<std::string, msgpack::object>& keys) const {
+    for (const auto& [key, value] : keys) {
+      const std::string quoted = absl::StrCat("`", key, "`");
+      EXPECT_NE(section.find(quoted), std::string::npos)
+          << where << " has " << quoted;
+      const std::string inside = absl::StrCat(where, ".", key);
+      if (value.type == msgpack::type::MAP) {
+        ASSERT_EQ(key, "health");
+        ExpectKeys(inside, Section("health"), MapOf(value));
+      } else if (value.type == msgpack::type::ARRAY) {
+        for (const msgpack::object& entry : value.via.array) {
+          if (entry.type == msgpack::type::MAP) {
+            ExpectKeys(inside,
+                       key == "extras"
+                           ? Section("`extra`") + Section("`test_finished`")
+                           : section,
+                       MapOf(entry));
+          }
         }
       }
     }
   }
 
-  void ExpectKeysOf(const std::string& where,
-                    const msgpack::object& map) const {
+  static std::map<std::string, msgpack::object> MapOf(
+      const msgpack::object& map) {
     std::map<std::string, msgpack::object> keys;
     map.convert(keys);
-    for (const auto& [key, value] : keys) {
-      ExpectKey(where, key, value);
-    }
+    return keys;
   }
 
   std::string page_;

@@ -75,6 +75,7 @@ std::vector<ToWorker> SamplesToWorker() {
   suite.spec.scopes_share_setup = true;
   suite.spec.options = std::string("\x81\x00", 2);
   suite.output_limit = 65'536;
+  suite.kill_grace = milliseconds(2500);
 
   WorkerRunUnit unit;
   unit.request = 8;
