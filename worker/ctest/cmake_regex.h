@@ -96,7 +96,7 @@ class CMakeRegexStream {
   // Adds what is reachable from `from` without reading a byte.
   void Follow(std::uint32_t from, bool at_begin, bool at_end,
               Positions& positions);
-  // The state of what `scratch` holds; clears it.
+  // The state of `positions`, which it sorts and may take.
   std::int32_t Intern(Positions& positions);
   std::int32_t Step(std::int32_t from, std::uint8_t byte);
   bool HasMatch(const Positions& positions) const;

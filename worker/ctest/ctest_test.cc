@@ -28,7 +28,7 @@ enum class Key : std::uint64_t {
   kTimeoutAfterMatch = 10,
   kSkipReturnCode = 11,
   kWillFail = 12,
-  kSetsUpFixture = 13,
+  kLeavesProcesses = 13,
   kConfiguration = 14,
 };
 
@@ -192,7 +192,7 @@ absl::Status ReadTestEntry(Key key, MsgpackReader& in, CtestTest& test) {
     }
     case Key::kWillFail:
       return ReadTrue("will_fail", in, test.will_fail);
-    case Key::kSetsUpFixture:
+    case Key::kLeavesProcesses:
       return ReadTrue("leaves_processes", in, test.leaves_processes);
     default:
       return UnknownKey(key, in);
@@ -236,7 +236,7 @@ std::string EncodeCtestTest(const CtestTest& test,
     out.True(Key::kWillFail);
   }
   if (test.leaves_processes) {
-    out.True(Key::kSetsUpFixture);
+    out.True(Key::kLeavesProcesses);
   }
   return out.Finish();
 }

@@ -28,7 +28,7 @@ class WorkerChannel {
   static absl::StatusOr<Fd> TakeSocket();
 
   // With `catch_sigterm`, SIGTERM no longer ends the process but shows in
-  // terminating(); to be called before other threads are started.
+  // Terminating(); to be called before other threads are started.
   static absl::StatusOr<std::unique_ptr<WorkerChannel>> Create(
       Fd socket, bool catch_sigterm);
 
@@ -39,7 +39,7 @@ class WorkerChannel {
   // there.
   std::optional<ToWorker> Next();
 
-  // Waits until Next may have more to give, or terminating() may have changed.
+  // Waits until Next may have more to give, or Terminating() may have changed.
   void Wait();
 
   // The agent is gone, or what came from it made no sense: nothing more can be

@@ -22,8 +22,8 @@ class PythonDiscoverer final : public Discoverer {
   explicit PythonDiscoverer(std::string runner) : runner_(std::move(runner)) {}
 
   absl::string_view runner() const override { return runner_; }
-  // pytest: a Python file that is named like a test or by a node id, a folder
-  // that configures pytest or holds such files. The others only where
+  // pytest: any Python file, a node id of one, a folder that configures pytest
+  // or holds files that are named like tests. The others only where
   // --runner says so.
   bool Recognises(const std::string& path) const override;
   std::vector<std::string> own_keys() const override;
