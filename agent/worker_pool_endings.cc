@@ -145,7 +145,9 @@ void WorkerPool::Retire(Instant now, Worker& worker,
   Log(LogLevel::kInfo,
       absl::StrCat("recycling worker ", Value(worker.id), " of suite ",
                    worker.suite->name, ": ", ToString(reason)));
-  if (draining_ || worker.run_over) {
+  if (draining_ || worker.run_over ||
+      workers_.size() >= 2 * std::size_t{parameters_.slots}) {
+    // Where as many leave as there are slots, the next unit waits for one.
     Leave(now, worker);
     return;
   }
