@@ -63,6 +63,9 @@ struct AgentOptions {
   // how its workers are started. A process is started for it at once, which
   // becomes the suite's template if it comes.
   std::optional<SuiteSpec> expected;
+  // A template that takes longer to load its suite is ended, and its suite's
+  // workers start fresh.
+  Duration load_bound = std::chrono::minutes(10);
 };
 
 class Agent {

@@ -48,7 +48,8 @@ class PoolEffects {
  public:
   virtual ~PoolEffects() = default;
 
-  // Answered by the worker's hello, by OnSpawnFailed or by OnWorkerExited.
+  // Answered by the worker's hello, by OnSpawnFailed or by OnWorkerExited; by
+  // OnSpawnWaits and OnSpawnBegun before that, where it waits for a template.
   virtual void Spawn(WorkerId worker, const WorkerLaunch& launch) = 0;
   virtual void Send(WorkerId worker, const ToWorker& message) = 0;
   // To the worker and all that it left anywhere. A no-op once it has ended.

@@ -92,6 +92,9 @@ void PoolShell::Turn(std::optional<Instant> no_later) {
     // What was said meanwhile first; the rest gets the time back.
     loop_->RunOnce(clock_, now);
     pool_.OnStall(now - *turned_);
+    for (auto& [process, deadline] : loading_templates_) {
+      deadline += now - *turned_;
+    }
     now = clock_.Now();
   }
   turned_ = now;
@@ -126,7 +129,7 @@ void PoolShell::TakeCommands(Instant now) {
   for (const PoolCommand& command : mailbox_.TakeCommands()) {
     pool_.OnCommand(now, command);
     if (const auto* over = std::get_if<PoolRunOver>(&command)) {
-      LeaveTemplates(now, over->run);
+      LeaveTemplates(over->run);
     }
   }
 }
@@ -141,6 +144,8 @@ void PoolShell::TellFailedSpawns(Instant now) {
   while (!failed_spawns_.empty()) {
     const auto [worker, status] = std::move(failed_spawns_.back());
     failed_spawns_.pop_back();
+    wanted_.erase(worker);
+    FollowTemplates(templates_.OnPlain(worker));
     pool_.OnSpawnFailed(now, worker, status);
   }
   while (!never_started_.empty()) {
@@ -162,12 +167,17 @@ void PoolShell::Throttle() {
     Watch(process);
   }
   if (paused_) {
-    pool_.OnPaused(clock_.Now());
+    paused_at_ = clock_.Now();
+    pool_.OnPaused(paused_at_);
     return;
   }
   // What was said meanwhile is heard before any clock is looked at.
   loop_->RunOnce(clock_, clock_.Now());
-  pool_.OnResumed(clock_.Now());
+  const Instant now = clock_.Now();
+  pool_.OnResumed(now);
+  for (auto& [process, deadline] : loading_templates_) {
+    deadline += now - paused_at_;
+  }
 }
 
 // ---- the warden ------------------------------------------------------------
@@ -218,6 +228,7 @@ void PoolShell::OnReply(const WardenReply& reply) {
       return;
     case WardenReplyKind::kSpawnFailed:
       Drop(worker);
+      wanted_.erase(worker);
       FollowTemplates(templates_.OnPlain(worker));
       pool_.OnSpawnFailed(
           clock_.Now(), worker,
@@ -261,13 +272,14 @@ WorkerId PoolShell::WardenIdOf(WorkerId worker) const {
 // ---- PoolEffects -----------------------------------------------------------
 
 void PoolShell::Spawn(WorkerId worker, const WorkerLaunch& launch) {
+  LeaveUnusedTemplates();
   // A template's forks would be strangers to the terminal's process group.
   if (!launch.forks.has_value() || options_.terminal.has_value()) {
     StartFresh(worker, launch, /*may_serve=*/false);
     return;
   }
   wanted_.emplace(worker, launch);
-  switch (templates_.OnWanted(worker, *launch.forks)) {
+  switch (templates_.OnWanted(clock_.Now(), worker, *launch.forks)) {
     case TemplateSet::Way::kFresh:
       StartFresh(worker, launch, /*may_serve=*/false);
       break;
@@ -280,6 +292,7 @@ void PoolShell::Spawn(WorkerId worker, const WorkerLaunch& launch) {
       Fork(worker);
       break;
     case TemplateSet::Way::kWait:
+      pool_.OnSpawnWaits(worker);
       break;
   }
 }
@@ -299,7 +312,10 @@ void PoolShell::SignalTree(WorkerId worker, int signal) {
   const auto it = processes_.find(worker);
   if (it == processes_.end()) {
     GiveUpWanted(worker);
-  } else if (it->second.fork_request.has_value()) {
+    return;
+  }
+  wanted_.erase(worker);
+  if (it->second.fork_request.has_value()) {
     it->second.signal_later = signal;
   } else if (warden_ != nullptr) {
     warden_->Signal(it->second.warden_id, signal);
@@ -317,6 +333,7 @@ void PoolShell::CloseWorker(WorkerId worker) {
     GiveUpWanted(worker);
     return;
   }
+  wanted_.erase(worker);
   it->second.channel.EndSending();
 }
 

@@ -92,6 +92,8 @@ class PoolShell : public PoolEffects {
     std::uint32_t number = 0;
     // Asked of a template, and not answered yet.
     std::optional<std::uint64_t> fork_request;
+    // The template that was asked.
+    WorkerId forked_of{};
     // To be sent when its pid is known.
     int signal_later = 0;
   };
@@ -170,15 +172,20 @@ class PoolShell : public PoolEffects {
   void OnForked(const WorkerForked& forked);
   void OnForkFailed(const WorkerForkFailed& failed);
   void FollowTemplates(const TemplateSet::Next& next);
-  // Starts what waited for a template and gets none.
+  // Starts what waited for a template and gets none, or says that it has ended
+  // where nobody wants it any more.
   void StartWanted(WorkerId worker);
   // `worker` waits for a template, and is not wanted any more.
   void GiveUpWanted(WorkerId worker);
   void Fork(WorkerId worker);
   absl::Status TryFork(WorkerId worker, const TemplateSet::Key& key);
   void OnTemplateExit(WorkerId process, const WorkerDeath& death);
-  void LeaveTemplates(Instant now, const RunId& run);
-  // Kills templates of runs that are over and that have not left in time.
+  void LeaveTemplates(const RunId& run);
+  // Those of runs of which there is nothing else here, and that nobody may
+  // ever say to be over.
+  void LeaveUnusedTemplates();
+  void LeaveTemplate(WorkerId process);
+  // Kills templates that have not left in time, or take too long to load.
   void EndTemplates(Instant now);
 
   const AgentOptions options_;
@@ -201,8 +208,10 @@ class PoolShell : public PoolEffects {
   TemplateSet templates_;
   // How to start those that may be forked and have not said hello.
   absl::btree_map<WorkerId, WorkerLaunch> wanted_;
-  // Templates of runs that are over, and when they are killed.
+  // Templates that are to leave, or that load their suite, and when they are
+  // killed.
   absl::btree_map<WorkerId, Instant> leaving_templates_;
+  absl::btree_map<WorkerId, Instant> loading_templates_;
   std::uint64_t last_fork_request_ = 0;
 
   // Told in the next turn, not from within the pool's own call.
@@ -218,6 +227,7 @@ class PoolShell : public PoolEffects {
   std::optional<Instant> turned_;
   bool waits_for_warden_ = false;
   bool paused_ = false;
+  Instant paused_at_;
   NewsGate news_;
   // The pool has no worker left, and takes none any more.
   bool empty_ = false;

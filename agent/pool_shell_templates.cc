@@ -74,7 +74,7 @@ bool PoolShell::TakeExpected(WorkerId worker, const WorkerLaunch& launch) {
   const bool is_worker =
       expected.hello.has_value() && !expected.hello->is_template;
   if (is_worker || !StartsAlike(expected.launch, launch)) {
-    CloseWorker(kExpectedProcess);
+    LeaveTemplate(kExpectedProcess);
     return false;
   }
   Rename(kExpectedProcess, worker);
@@ -114,8 +114,10 @@ bool PoolShell::TakeTemplateMessage(WorkerId id, const FromWorker& message) {
           absl::StrCat("workers are started fresh, not forked reason=\"",
                        ready->message, "\""));
     }
+    loading_templates_.erase(id);
     FollowTemplates(templates_.OnReady(base, ready->forkable));
   } else if (std::holds_alternative<WorkerSuiteRefused>(message)) {
+    loading_templates_.erase(id);
     // As a worker it refuses the suite again, where that is answered.
     FollowTemplates(templates_.OnReady(base, /*forkable=*/false));
   } else if (const auto* forked = std::get_if<WorkerForked>(&message)) {
@@ -143,6 +145,8 @@ bool PoolShell::TakeHello(WorkerId id, const WorkerHello& hello) {
   suite.spec = *launch->second.suite;
   suite.output_limit = options_.output_limit;
   Send(process, suite);
+  loading_templates_[process] = clock_.Now() + options_.load_bound;
+  pool_.OnSpawnWaits(id);
   return true;
 }
 
@@ -163,8 +167,7 @@ void PoolShell::OnForked(const WorkerForked& forked) {
   Process& process = processes_.at(*worker);
   process.fork_request.reset();
   process.pid = static_cast<pid_t>(forked.pid);
-  warden_->WatchForked(process.warden_id, process.pid,
-                       WorkerIdValue(*worker, instance_));
+  warden_->WatchForked(process.warden_id, process.pid);
   if (process.signal_later != 0) {
     warden_->Signal(process.warden_id, process.signal_later);
   }
@@ -189,6 +192,10 @@ void PoolShell::FollowTemplates(const TemplateSet::Next& next) {
   if (next.serve.has_value()) {
     Rename(TemplateProcess(*next.serve), *next.serve);
     Send(*next.serve, WorkerServe{});
+    pool_.OnSpawnBegun(clock_.Now(), *next.serve);
+  }
+  if (next.leave.has_value()) {
+    LeaveTemplate(TemplateProcess(*next.leave));
   }
   for (const WorkerId worker : next.fresh) {
     StartWanted(worker);
@@ -197,9 +204,12 @@ void PoolShell::FollowTemplates(const TemplateSet::Next& next) {
 
 void PoolShell::StartWanted(WorkerId worker) {
   const auto launch = wanted_.find(worker);
-  if (launch != wanted_.end()) {
-    StartFresh(worker, launch->second, /*may_serve=*/false);
+  if (launch == wanted_.end()) {
+    never_started_.push_back(worker);
+    return;
   }
+  pool_.OnSpawnBegun(clock_.Now(), worker);
+  StartFresh(worker, launch->second, /*may_serve=*/false);
 }
 
 void PoolShell::GiveUpWanted(WorkerId worker) {
@@ -222,34 +232,42 @@ void PoolShell::Fork(WorkerId worker) {
             status.message(), "\""));
     Drop(worker);
     StartWanted(worker);
+    return;
   }
+  pool_.OnSpawnBegun(clock_.Now(), worker);
 }
 
 absl::Status PoolShell::TryFork(WorkerId worker, const TemplateSet::Key& key) {
-  const WorkerId process = TemplateProcess(templates_.TemplateOf(key));
-  if (!processes_.contains(process)) {
+  const std::optional<WorkerId> id = templates_.TemplateOf(key);
+  if (!id.has_value() || !processes_.contains(TemplateProcess(*id))) {
     return absl::UnavailableError("it is gone");
   }
+  const WorkerId process = TemplateProcess(*id);
   PACELINE_ASSIGN_OR_RETURN(
       ProcessChannel::WorkerEnds ends,
       AddProcess(worker, WorkerId{Value(worker) | kForkedBit}));
   Process& forked = processes_.at(worker);
   forked.fork_request = ++last_fork_request_;
+  forked.forked_of = process;
   WorkerFork fork;
   fork.request = last_fork_request_;
   fork.worker = WorkerIdValue(worker, instance_);
   fork.number = forked.number;
+  if (warden_ == nullptr || !warden_->Expect(forked.warden_id, fork.worker)) {
+    return absl::UnavailableError("the warden is gone or busy");
+  }
   return processes_.at(process).channel.SendWithDescriptors(
       fork, {ends.socket.get(), ends.output.get()});
 }
 
 void PoolShell::OnTemplateExit(WorkerId process, const WorkerDeath& death) {
+  const bool leaving = leaving_templates_.erase(process) > 0;
   if (process == kExpectedProcess) {
     expected_.reset();
     Drop(process);
     return;
   }
-  const bool leaving = leaving_templates_.erase(process) > 0;
+  loading_templates_.erase(process);
   if (!leaving) {
     Log(LogLevel::kWarning,
         absl::StrCat(
@@ -262,7 +280,7 @@ void PoolShell::OnTemplateExit(WorkerId process, const WorkerDeath& death) {
   // there is nobody's, and ended as such.
   std::vector<WorkerId> untold;
   for (const auto& [worker, one] : processes_) {
-    if (one.fork_request.has_value()) {
+    if (one.fork_request.has_value() && one.forked_of == process) {
       untold.push_back(worker);
     }
   }
@@ -280,18 +298,43 @@ void PoolShell::OnTemplateExit(WorkerId process, const WorkerDeath& death) {
   FollowTemplates(next);
 }
 
-void PoolShell::LeaveTemplates(Instant now, const RunId& run) {
+void PoolShell::LeaveTemplates(const RunId& run) {
   for (const WorkerId id : templates_.OnRunOver(run)) {
-    const WorkerId process = TemplateProcess(id);
-    Send(process, WorkerShutdown{});
-    CloseWorker(process);
-    leaving_templates_.emplace(process, now + options_.kill_grace);
+    LeaveTemplate(TemplateProcess(id));
   }
+}
+
+void PoolShell::LeaveUnusedTemplates() {
+  for (const RunId& run : templates_.Unused(clock_.Now())) {
+    if (!pool_.Serves(run)) {
+      LeaveTemplates(run);
+    }
+  }
+}
+
+void PoolShell::LeaveTemplate(WorkerId process) {
+  Send(process, WorkerShutdown{});
+  CloseWorker(process);
+  loading_templates_.erase(process);
+  leaving_templates_.emplace(process, clock_.Now() + options_.kill_grace);
 }
 
 void PoolShell::EndTemplates(Instant now) {
   for (auto& [process, deadline] : leaving_templates_) {
     if (now >= deadline) {
+      SignalTree(process, SIGKILL);
+      deadline = now + options_.kill_grace;
+    }
+  }
+  if (paused_) {
+    return;  // it may have said that it is ready
+  }
+  for (auto& [process, deadline] : loading_templates_) {
+    if (now >= deadline) {
+      Log(LogLevel::kWarning,
+          absl::StrCat("a template has not loaded its suite within ",
+                       FormatDuration(options_.load_bound),
+                       "; starting workers fresh"));
       SignalTree(process, SIGKILL);
       deadline = now + options_.kill_grace;
     }

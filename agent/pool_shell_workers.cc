@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "agent/pool_shell.h"
 #include "agent/worker_launch.h"
 #include "common/base/log.h"
@@ -48,8 +49,9 @@ absl::Status PoolShell::TrySpawn(WorkerId worker, WorkerLaunch launch,
                             AddProcess(worker, worker));
   std::string mark = WorkerIdValue(worker, instance_);
   if (may_serve) {
-    // Workers that it forks have marks of their own.
-    mark = absl::StrCat(Value(TemplateOf(worker)), "t.", instance_);
+    // Workers that it forks have marks of their own, and write them over this
+    // one: it is longer than any of them.
+    mark = absl::StrFormat("%010dt.%s", Value(TemplateOf(worker)), instance_);
   }
   ApplyEdits(
       {{kWorkerIdVariable, mark},
@@ -79,6 +81,9 @@ void PoolShell::Drop(WorkerId worker) {
   if (it == processes_.end()) {
     return;
   }
+  if (it->second.fork_request.has_value() && warden_ != nullptr) {
+    warden_->Forget(it->second.warden_id);
+  }
   Unwatch(it->second);
   by_warden_id_.erase(it->second.warden_id);
   processes_.erase(it);
@@ -98,6 +103,7 @@ void PoolShell::OnExit(WorkerId worker, WorkerDeath death) {
     OnTemplateExit(worker, death);
     return;
   }
+  wanted_.erase(worker);
   FollowTemplates(templates_.OnPlain(worker));
   pool_.OnWorkerExited(clock_.Now(), worker, death);
   Drop(worker);

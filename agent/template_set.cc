@@ -1,12 +1,20 @@
 #include "agent/template_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace paceline {
+namespace {
 
-TemplateSet::Way TemplateSet::OnWanted(WorkerId worker, const Key& key) {
+constexpr Duration kUnused = std::chrono::minutes(1);
+
+}  // namespace
+
+TemplateSet::Way TemplateSet::OnWanted(Instant now, WorkerId worker,
+                                       const Key& key) {
   const auto [it, added] = templates_.try_emplace(key);
   Template& suite = it->second;
+  suite.last_wanted = now;
   if (added) {
     suite.id = worker;
     return Way::kMayServe;
@@ -47,14 +55,15 @@ TemplateSet::Next TemplateSet::OnPlain(WorkerId worker) {
   return next;
 }
 
-std::optional<TemplateSet::Key> TemplateSet::KeyOf(WorkerId id) const {
-  const auto it = by_id_.find(id);
-  return it == by_id_.end() ? std::nullopt : std::optional<Key>(it->second);
+std::optional<WorkerId> TemplateSet::TemplateOf(const Key& key) const {
+  const auto it = templates_.find(key);
+  return it == templates_.end() ? std::nullopt
+                                : std::optional<WorkerId>(it->second.id);
 }
 
 bool TemplateSet::IsReady(WorkerId id) const {
-  const std::optional<Key> key = KeyOf(id);
-  return key.has_value() && templates_.at(*key).state == State::kReady;
+  const auto it = by_id_.find(id);
+  return it != by_id_.end() && templates_.at(it->second).state == State::kReady;
 }
 
 TemplateSet::Next TemplateSet::OnReady(WorkerId id, bool forkable) {
@@ -79,6 +88,9 @@ TemplateSet::Next TemplateSet::OnReady(WorkerId id, bool forkable) {
     } else {
       next.fresh.push_back(worker);
     }
+  }
+  if (!next.serve.has_value()) {
+    next.leave = id;
   }
   return next;
 }
@@ -119,6 +131,22 @@ std::vector<WorkerId> TemplateSet::OnRunOver(const RunId& run) {
     it = templates_.erase(it);
   }
   return leaving;
+}
+
+std::vector<RunId> TemplateSet::Unused(Instant now) const {
+  std::vector<RunId> unused;
+  bool wanted = false;
+  for (auto it = templates_.begin(); it != templates_.end(); ++it) {
+    wanted = wanted || now - it->second.last_wanted < kUnused;
+    const auto after = std::next(it);
+    if (after == templates_.end() || after->first.first != it->first.first) {
+      if (!wanted) {
+        unused.push_back(it->first.first);
+      }
+      wanted = false;
+    }
+  }
+  return unused;
 }
 
 }  // namespace paceline

@@ -18,6 +18,7 @@
 
 #include "absl/container/btree_map.h"
 #include "agent/pool_effects.h"
+#include "common/base/clock.h"
 #include "common/base/ids.h"
 
 namespace paceline {
@@ -35,6 +36,9 @@ class TemplateSet {
     std::optional<WorkerId> serve;
     // To be started fresh.
     std::vector<WorkerId> fresh;
+    // This template forks nothing, and nobody wants the worker that it could
+    // be: it is to leave.
+    std::optional<WorkerId> leave;
   };
 
   // What is to be done about a worker that was asked for.
@@ -45,9 +49,10 @@ class TemplateSet {
     kWait,      // for what becomes of the first process of the suite
   };
   // `worker` of a suite that forks is wanted.
-  Way OnWanted(WorkerId worker, const Key& key);
-  // The template that forks workers of `key`; there when OnWanted says so.
-  WorkerId TemplateOf(const Key& key) const { return templates_.at(key).id; }
+  Way OnWanted(Instant now, WorkerId worker, const Key& key);
+  // The template that forks workers of `key`; none where nothing is known of
+  // the suite any more.
+  std::optional<WorkerId> TemplateOf(const Key& key) const;
 
   // `worker`, which was told that it may be, says that it is a template. The
   // worker of that number is still wanted. Returns false, and changes nothing,
@@ -56,10 +61,8 @@ class TemplateSet {
   // It said hello as a plain worker, or ended without a word: there will be no
   // template. A no-op for all other workers.
   Next OnPlain(WorkerId worker);
-  bool IsTemplate(WorkerId id) const { return by_id_.contains(id); }
   // Whether it forks: it serves as no worker itself any more.
   bool IsReady(WorkerId id) const;
-  std::optional<Key> KeyOf(WorkerId id) const;
 
   Next OnReady(WorkerId id, bool forkable);
   // Its process has ended. A suite whose template dies before it was ready
@@ -69,6 +72,9 @@ class TemplateSet {
   void OnDropped(WorkerId worker);
   // The templates of `run`, which are to leave; forgets all of the run.
   std::vector<WorkerId> OnRunOver(const RunId& run);
+  // Runs of which nothing was wanted for a minute: their end may not have been
+  // heard.
+  std::vector<RunId> Unused(Instant now) const;
 
  private:
   enum class State { kAsked, kLoading, kReady, kNone };
@@ -76,6 +82,7 @@ class TemplateSet {
     State state = State::kAsked;
     WorkerId id{};
     std::vector<WorkerId> waiting;
+    Instant last_wanted;
   };
 
   absl::btree_map<Key, Template> templates_;

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -99,6 +100,9 @@ int Warden::Run() {
     if (fds[0].revents != 0 && !ServeRequest()) {
       break;
     }
+    if (!EndStrays()) {
+      break;
+    }
   }
   socket_.Reset();
   KillAll();
@@ -148,13 +152,22 @@ bool Warden::ServeRequest() {
       }
       break;
     case WardenRequestKind::kSignal:
-      if (const auto it = workers_.find(request.worker); it != workers_.end()) {
+      if (const auto it = workers_.find(request.worker);
+          it != workers_.end() && it->second.pid > 0) {
         SignalWorker(it->second, request.signal);
       }
       break;
-    case WardenRequestKind::kWatch:
+    case WardenRequestKind::kExpect:
       request.mark[sizeof request.mark - 1] = '\0';
+      workers_[request.worker].mark = request.mark;
+      break;
+    case WardenRequestKind::kWatch:
       WatchForked(request);
+      break;
+    case WardenRequestKind::kForget:
+      // What was forked all the same is a stray.
+      workers_.erase(request.worker);
+      strays_due_ = true;
       break;
     case WardenRequestKind::kKeep:
       Keep(request);
@@ -216,26 +229,26 @@ void Warden::WatchForked(const WardenRequest& request) {
   reply.kind = WardenReplyKind::kExited;
   reply.worker = request.worker;
   reply.pid = request.pid;
-  for (const auto& [pid, status] : unknown_ends_) {
-    if (pid == request.pid) {
-      reply.status = status;
-      Reply(reply);
-      return;
-    }
-  }
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(request.pid), &info,
              WEXITED | WNOHANG | WNOWAIT) != 0) {
-    // No child of ours, so nothing that could be watched.
+    // No child of ours now. The last one of that pid was it; none was if
+    // nothing could be watched.
+    const auto last = std::find_if(
+        unknown_ends_.rbegin(), unknown_ends_.rend(),
+        [&request](const auto& end) { return end.first == request.pid; });
     reply.status = SIGKILL;
-    Reply(reply);
+    workers_.erase(request.worker);
+    if (last != unknown_ends_.rend()) {
+      reply.status = last->second;
+      unknown_ends_.erase(std::next(last).base());
+    }
+    ended_.push_back(reply);
     return;
   }
-  Worker worker;
+  Worker& worker = workers_[request.worker];
   worker.pid = request.pid;
-  worker.mark = request.mark;
   worker.start = StartTime(request.pid).value_or(0);
-  workers_[request.worker] = std::move(worker);
   // Its end may have been signalled while it was nobody's.
   Reap();
 }
@@ -261,7 +274,7 @@ void Warden::SignalWorker(const Worker& worker, int signal) const {
 void Warden::Keep(const WardenRequest& request) {
   const auto it = workers_.find(request.worker);
   const std::optional<std::uint64_t> start = StartTime(request.pid);
-  if (it == workers_.end() || !start.has_value()) {
+  if (it == workers_.end() || it->second.pid <= 0 || !start.has_value()) {
     return;
   }
   const std::vector<pid_t> below = Descendants(it->second.pid);
@@ -295,13 +308,15 @@ SparedPids Warden::Spared() const {
 
 std::vector<pid_t> Warden::Strays() const {
   std::vector<pid_t> strays = Children(getpid());
-  std::erase_if(strays, [this](pid_t pid) {
-    return kept_.contains(pid) || std::any_of(workers_.begin(), workers_.end(),
-                                              [pid](const auto& entry) {
-                                                return entry.second.pid == pid;
-                                              });
-  });
+  std::erase_if(strays, [this](pid_t pid) { return IsKnown(pid); });
   return strays;
+}
+
+bool Warden::IsKnown(pid_t pid) const {
+  return kept_.contains(pid) || std::any_of(workers_.begin(), workers_.end(),
+                                            [pid](const auto& entry) {
+                                              return entry.second.pid == pid;
+                                            });
 }
 
 bool Warden::MayBelongToWorker(pid_t stray) const {
@@ -315,16 +330,30 @@ bool Warden::MayBelongToWorker(pid_t stray) const {
   });
 }
 
-void Warden::EndStrays() const {
-  for (const pid_t pid : Strays()) {
-    if (!MayBelongToWorker(pid)) {
-      SignalTree(pid, SIGKILL, /*including_root=*/true, Spared());
+bool Warden::EndStrays() {
+  if (std::exchange(strays_due_, false)) {
+    const std::vector<pid_t> strays = Strays();
+    // One of them may have been forked just now, and is a worker: the agent
+    // said so before.
+    pollfd more{socket_.get(), POLLIN, 0};
+    while (poll(&more, 1, 0) > 0) {
+      if (!ServeRequest()) {
+        return false;
+      }
+    }
+    for (const pid_t pid : strays) {
+      if (!IsKnown(pid) && !MayBelongToWorker(pid)) {
+        SignalTree(pid, SIGKILL, /*including_root=*/true, Spared());
+      }
     }
   }
+  for (const WardenReply& reply : std::exchange(ended_, {})) {
+    Reply(reply);
+  }
+  return true;
 }
 
 void Warden::Reap() {
-  std::vector<WardenReply> ended;
   bool any = false;
   while (const std::optional<Reaped> reaped = ReapAny()) {
     const pid_t pid = reaped->pid;
@@ -342,19 +371,14 @@ void Warden::Reap() {
       }
       continue;
     }
-    WardenReply& reply = ended.emplace_back();
+    WardenReply& reply = ended_.emplace_back();
     reply.kind = WardenReplyKind::kExited;
     reply.worker = it->first;
     reply.pid = pid;
     reply.status = status;
     workers_.erase(it);
   }
-  if (any) {
-    EndStrays();
-  }
-  for (const WardenReply& reply : ended) {
-    Reply(reply);
-  }
+  strays_due_ = strays_due_ || any;
 }
 
 void Warden::Reply(const WardenReply& reply) const {

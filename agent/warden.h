@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,12 +41,12 @@ class Warden {
 
  private:
   struct Worker {
-    pid_t pid = -1;
+    pid_t pid = -1;  // until a template has forked it
     // What PACELINE_WORKER_ID says in it and in what it leaves.
     std::string mark;
     // What its tests leave becomes its child, and ours only with its end.
     bool reaps = false;
-    std::uint64_t start = 0;
+    std::uint64_t start = std::numeric_limits<std::uint64_t>::max();
   };
   struct Kept {
     std::uint32_t run = 0;
@@ -64,10 +65,12 @@ class Warden {
   SparedPids Spared() const;
   // Children of ours that are neither workers nor kept.
   std::vector<pid_t> Strays() const;
+  bool IsKnown(pid_t pid) const;
   bool MayBelongToWorker(pid_t stray) const;
-  // Kills what dead workers left. What that leaves in turn is killed when it
-  // is reaped here.
-  void EndStrays() const;
+  // Kills what dead workers left, and tells their ends after that. What is
+  // left in turn is killed when it is reaped here. False when the agent is
+  // gone.
+  bool EndStrays();
   void Reap();
   void Reply(const WardenReply& reply) const;
   void Refuse(const absl::Status& status, WardenReply reply) const;
@@ -80,6 +83,9 @@ class Warden {
   // Children that ended and were nobody's: a forked worker may end before the
   // agent has told us of it.
   std::deque<std::pair<pid_t, int>> unknown_ends_;
+  // Ends that are to be told, and whether there may be something to kill first.
+  std::vector<WardenReply> ended_;
+  bool strays_due_ = false;
 };
 
 }  // namespace paceline

@@ -144,14 +144,28 @@ void WardenClient::Signal(WorkerId worker, int signal) {
   Send(request, {});
 }
 
-void WardenClient::WatchForked(WorkerId worker, pid_t pid,
-                               absl::string_view mark) {
+bool WardenClient::Expect(WorkerId worker, absl::string_view mark) {
+  WardenRequest request;
+  request.kind = WardenRequestKind::kExpect;
+  request.worker = Value(worker);
+  PACELINE_CHECK(mark.size() < sizeof request.mark);
+  std::memcpy(request.mark, mark.data(), mark.size());
+  Send(request, {});
+  return !has_unsent();
+}
+
+void WardenClient::WatchForked(WorkerId worker, pid_t pid) {
   WardenRequest request;
   request.kind = WardenRequestKind::kWatch;
   request.worker = Value(worker);
   request.pid = pid;
-  PACELINE_CHECK(mark.size() < sizeof request.mark);
-  std::memcpy(request.mark, mark.data(), mark.size());
+  Send(request, {});
+}
+
+void WardenClient::Forget(WorkerId worker) {
+  WardenRequest request;
+  request.kind = WardenRequestKind::kForget;
+  request.worker = Value(worker);
   Send(request, {});
 }
 

@@ -48,8 +48,13 @@ class WardenClient {
   absl::Status Spawn(WorkerId worker, const WorkerLaunch& launch,
                      absl::string_view mark, Fd socket, Fd output);
   void Signal(WorkerId worker, int signal);
+  // A template is to fork `worker`, which is known by `mark`. False where the
+  // warden does not know before the template does: it would take the worker
+  // for something that was left. To be followed by WatchForked or Forget.
+  bool Expect(WorkerId worker, absl::string_view mark);
   // `pid`, which a template has forked, is `worker`.
-  void WatchForked(WorkerId worker, pid_t pid, absl::string_view mark);
+  void WatchForked(WorkerId worker, pid_t pid);
+  void Forget(WorkerId worker);
   // `pid` below `worker` outlives it, until EndKept.
   void Keep(WorkerId worker, std::uint32_t run, pid_t pid);
   void EndKept(std::uint32_t run);

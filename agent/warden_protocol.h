@@ -29,9 +29,13 @@ enum class WardenRequestKind : std::uint32_t {
   kKeep = 3,
   // What was kept for `run` is ended.
   kEndKept = 4,
-  // `pid`, a child of the warden that a template forked, is a worker from now
-  // on, known by `mark`.
-  kWatch = 5,
+  // A template is about to be asked for a worker that is known by `mark`.
+  kExpect = 5,
+  // `pid`, a child of the warden that a template forked, is the worker that was
+  // expected.
+  kWatch = 6,
+  // The worker that was expected does not come.
+  kForget = 7,
 };
 
 struct WardenRequest {
@@ -49,7 +53,7 @@ struct WardenRequest {
   // kKeep, kEndKept; the agent's number for it.
   std::uint32_t run = 0;
   pid_t pid = 0;
-  // kWatch, NUL-terminated.
+  // kExpect, NUL-terminated.
   char mark[64] = {};
 };
 

@@ -446,6 +446,30 @@ void WorkerPool::TellIfEmpty() {
   }
 }
 
+void WorkerPool::OnSpawnWaits(WorkerId id) {
+  if (Worker* const worker = FindWorker(id);
+      worker != nullptr && worker->cause == Cause::kNone) {
+    worker->deadline.reset();
+  }
+}
+
+void WorkerPool::OnSpawnBegun(Instant now, WorkerId id) {
+  if (Worker* const worker = FindWorker(id);
+      worker != nullptr && worker->cause == Cause::kNone) {
+    worker->deadline = now + parameters_.hello_bound;
+  }
+}
+
+bool WorkerPool::Serves(const RunId& run) const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [&run](const auto& entry) {
+                       return entry.second->key.run == run;
+                     }) ||
+         std::any_of(units_.begin(), units_.end(), [&run](const auto& entry) {
+           return entry.second->progress.lease().run == run;
+         });
+}
+
 WorkerPool::Worker* WorkerPool::FindWorker(WorkerId id) {
   const auto it = workers_.find(id);
   return it == workers_.end() ? nullptr : it->second.get();

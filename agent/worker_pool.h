@@ -46,7 +46,8 @@ struct WorkerPoolParameters {
   std::string instance;
   // Output kept per test.
   std::uint64_t output_limit = 1024 * 1024;
-  // A worker that has not said hello by then never will.
+  // A worker that has not said hello by then, from when it was begun, never
+  // will.
   Duration hello_bound = std::chrono::seconds(30);
   // From a request to leave to TERM, and from TERM to KILL.
   Duration kill_grace = std::chrono::seconds(3);
@@ -90,6 +91,11 @@ class WorkerPool {
 
   void OnCommand(Instant now, const PoolCommand& command);
 
+  // The worker waits for what is loading what it needs, for as long as that
+  // may take. From within PoolEffects::Spawn, too.
+  void OnSpawnWaits(WorkerId worker);
+  // It waits no more: its process is being made.
+  void OnSpawnBegun(Instant now, WorkerId worker);
   // `status` names the program and what was wrong. kUnavailable and
   // kResourceExhausted pass: it is tried again.
   void OnSpawnFailed(Instant now, WorkerId worker, const absl::Status& status);
@@ -112,6 +118,9 @@ class WorkerPool {
 
   void OnTick(Instant now);
   std::optional<Instant> next_deadline() const;
+
+  // Whether it has a unit or a worker of `run`.
+  bool Serves(const RunId& run) const;
 
  private:
   // Why a worker is being ended.

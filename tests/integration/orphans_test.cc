@@ -2,6 +2,7 @@
 // started is left two seconds later: not even one in a session of its own.
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,9 +10,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/os/process_tree.h"
 #include "tests/support/debian_python.h"
@@ -130,8 +133,14 @@ TEST_F(OrphansTest, AnInterruptedLocalRunExitsWith130AndLeavesNoProcess) {
 }
 
 TEST_F(OrphansTest, AKilledWardenIsReplacedAndLeavesNoTestProcess) {
+  // One more than there are workers: it passes only where it is run after the
+  // warden was killed, and so by another.
+  const std::string killed = absl::StrCat(scratch_.path(), "/killed");
+  const std::string junit = absl::StrCat(scratch_.path(), "/junit.xml");
+  commands_ = scratch_.Write(
+      "commands", absl::StrCat(ReadFile(commands_), "test -e ", killed, "\n"));
   Program run({PacelinePath(), "run", "--workers", absl::StrCat(kWorkers),
-               "--runner", "command", commands_},
+               "--junit", junit, "--runner", "command", commands_},
               Options());
   ASSERT_NO_FATAL_FAILURE(AwaitBusy()) << run.err();
   // All that the commands are, whatever of it has come to its exec by now.
@@ -146,8 +155,55 @@ TEST_F(OrphansTest, AKilledWardenIsReplacedAndLeavesNoTestProcess) {
   ASSERT_GE(tests.size(), 2U * kWorkers);
   const std::vector<pid_t> below = Children(run.pid());
   ASSERT_EQ(below.size(), 1U) << "the warden is the run's only child";
+  scratch_.Write("killed", "");
   kill(below[0], SIGKILL);
   EXPECT_EQ(LeftAfter(tests, std::chrono::seconds(2)), 0);
+  ASSERT_TRUE(run.WaitForExit()) << run.err();
+  int passed = 0;
+  for (const auto& [name, outcome] : ReadJunit(junit)) {
+    passed += outcome == "passed" ? 1 : 0;
+  }
+  EXPECT_EQ(passed, 1) << run.out() << run.err();
+}
+
+using OrphansOfPythonTest = DebianPythonTest;
+
+// It was taken for the template's own, and lived as long as that did.
+TEST_F(OrphansOfPythonTest, WhatAKilledWorkerForkedIsGoneForTheNextTest) {
+  const ScratchDir scratch;
+  scratch.Write("test_forks.py", R"(
+import os, signal, time
+
+def test_a_forks_and_is_killed():
+    left = os.fork()
+    if left == 0:
+        os.setsid()
+        os.closerange(0, 64)
+        time.sleep(1000)
+    with open("left", "w") as file:
+        file.write(str(left))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_b_finds_nothing():
+    left = int(open("left").read())
+    until = time.monotonic() + 10
+    while os.path.exists(f"/proc/{left}"):
+        assert time.monotonic() < until, "it is still there"
+        time.sleep(0.01)
+)");
+  const std::string junit = absl::StrCat(scratch.path(), "/junit.xml");
+  const auto run =
+      RunProgram({PacelinePath(), "run", "--python", kDebianPython, "--workers",
+                  "1", "--junit", junit, "test_forks.py"},
+                 {.env = {{"XDG_CACHE_HOME", scratch.path()}},
+                  .working_directory = scratch.path()});
+  std::map<bool, std::string> outcomes;  // of the first test, and the second
+  for (const auto& [name, outcome] : ReadJunit(junit)) {
+    outcomes[absl::StrContains(name, "test_b")] = outcome;
+  }
+  EXPECT_THAT(outcomes, testing::ElementsAre(testing::Pair(false, "failure"),
+                                             testing::Pair(true, "passed")))
+      << run->out() << run->err();
 }
 
 // A pytest suite whose conftest starts something, in the collector alone, and

@@ -290,7 +290,7 @@ class FakeAgent:
         env.update(
             PACELINE_PYTHON=self.python,
             PACELINE_WORKER_FD=str(theirs.fileno()),
-            PACELINE_WORKER_ID=f"{self._started}.fake",
+            PACELINE_WORKER_ID=f"{self._started:010}.fake",
             PACELINE_WORKER_TEMPLATE="1" if template else "0",
             PACELINE_SLOTS="2",
             PYTHONDONTWRITEBYTECODE="1",

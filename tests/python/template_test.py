@@ -87,6 +87,20 @@ class TemplateTest(unittest.TestCase):
                 "plugin conftest " + 2 * "configure session ",
             )
 
+    def test_what_a_worker_forks_is_known_as_its_own(self):
+        # Told apart by the template's mark, what a dead worker left lived
+        # until the template ended.
+        template, _ = self.ready({"test_x.py": TEST})
+        for number in (3, 1234567890):
+            worker = template.fork(number)
+            with open(f"/proc/{worker.pid}/environ", "rb") as file:
+                initial = file.read().split(b"\0")
+            marks = [v for v in initial if v.startswith(b"PACELINE_WORKER_ID")]
+            self.assertEqual(
+                marks, [b"PACELINE_WORKER_ID=%d.fake" % number]
+            )
+            worker.leave()
+
     def test_the_parent_is_not_the_template(self):
         template, _ = self.ready({"test_x.py": TEST})
         worker = template.fork(1)

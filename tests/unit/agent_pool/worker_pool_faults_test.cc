@@ -287,6 +287,59 @@ TEST_F(PoolFaultsTest, NoMoreWorkersLeaveThanThereAreSlots) {
   EXPECT_THAT(effects_.spawned, SizeIs(3));
 }
 
+// Twenty-five workers lived at once where their tear-downs took their time.
+TEST_F(PoolFaultsTest, NoMoreWorkersLeaveThanThereAreSlotsWhenRecycledEither) {
+  WorkerLimits limits = WorkerLimits::Unlimited();
+  limits.max_age = seconds(1);
+  Make(1, limits);
+  effects_ = {};
+  Start(1, 1);
+  for (std::uint32_t number = 1; number <= 2; ++number) {
+    Hello(worker(number));
+    if (number == 2) {
+      Start(2, 1);  // the first still leaves
+    }
+    now_ += seconds(2);
+    Run(worker(number), 0);
+    UnitFinished(worker(number));
+  }
+  EXPECT_THAT(effects_.closed, ElementsAre(worker(1), worker(2)));
+  EXPECT_THAT(effects_.spawned, SizeIs(2));
+  Start(3, 1);
+  EXPECT_THAT(effects_.spawned, SizeIs(2));
+  Exited(worker(1), 0);
+  EXPECT_THAT(effects_.spawned, SizeIs(3));
+}
+
+// A suite that took longer to load than a worker may take for its hello was an
+// error.
+TEST_F(PoolFaultsTest, AWorkerThatWaitsForATemplateIsNotLateWithItsHello) {
+  Start(2, 1, /*suite=*/1);
+  pool_->OnSpawnWaits(worker(2));
+  Finished(worker(1), 0);
+  now_ += seconds(300);
+  pool_->OnTick(now_);
+  EXPECT_THAT(effects_.signals, IsEmpty());
+  pool_->OnSpawnBegun(now_, worker(2));
+  TickAfter(parameters_.hello_bound);
+  EXPECT_THAT(effects_.signals, ElementsAre(Pair(worker(2), SIGTERM)));
+}
+
+TEST_F(PoolFaultsTest, ARunIsServedWhileItHasAUnitOrAWorker) {
+  RunId other;
+  other.bytes[0] = 2;
+  EXPECT_FALSE(pool_->Serves(other));
+  Start(2, 1, /*suite=*/1, /*run=*/2);
+  EXPECT_TRUE(pool_->Serves(other));
+  Hello(worker(2));
+  Run(worker(2), 0);
+  UnitFinished(worker(2));
+  EXPECT_TRUE(pool_->Serves(other));
+  pool_->OnCommand(now_, PoolRunOver{other});
+  Exited(worker(2), 0);
+  EXPECT_FALSE(pool_->Serves(other));
+}
+
 TEST_F(PoolFaultsTest, ASuiteThatNeverRanATestIsGivenUpForItsOtherUnitsToo) {
   Start(2, 2, /*suite=*/1);
   for (std::uint32_t number = 2; number <= 4; ++number) {

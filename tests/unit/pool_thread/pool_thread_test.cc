@@ -347,5 +347,102 @@ TEST_F(PoolThreadTest, AStoppedUnitEndsWithoutTheRest) {
   EXPECT_THAT(results_, SizeIs(0));
 }
 
+// ---- templates --------------------------------------------------------------
+
+class PoolTemplateTest : public PoolThreadTest {
+ protected:
+  PoolTemplateTest() {
+    options_.env.push_back(absl::StrCat("FAKE_TEMPLATE_LOG=", log_));
+  }
+
+  static SuiteSpec Templates(const SuiteSpec& base, const char* behaviour) {
+    SuiteSpec suite = base;
+    suite.worker = {"/proc/self/exe", "template", behaviour};
+    suite.forks = true;
+    return suite;
+  }
+  void Use(const char* behaviour) {
+    suite_ = std::make_shared<SuiteSpec>(Templates(*suite_, behaviour));
+  }
+  void ExpectPassed(std::size_t count) const {
+    ASSERT_THAT(results_, SizeIs(count));
+    for (const TestResult& result : results_) {
+      EXPECT_EQ(result.outcome, Outcome::kPassed) << result.message;
+    }
+  }
+
+  const std::string log_ = scratch_.path() + "/log";
+};
+
+TEST_F(PoolTemplateTest, WorkersAreForkedOfOneThatLoadedOnce) {
+  Use("forks");
+  Begin();
+  // The second unit's worker is not the first's, which is dead.
+  AwaitEnd(Start({"true", "kill -KILL $PPID; sleep 1000", "true"}));
+  ASSERT_THAT(results_, SizeIs(3));
+  EXPECT_EQ(results_[1].outcome, Outcome::kCrashed);
+  EXPECT_EQ(results_[2].outcome, Outcome::kPassed);
+  EXPECT_EQ(ReadFile(log_), "loaded\n");
+}
+
+TEST_F(PoolTemplateTest, OneThatCannotForkServesItself) {
+  Use("plain");
+  Begin();
+  AwaitEnd(Start({"true"}));
+  ExpectPassed(1);
+}
+
+TEST_F(PoolTemplateTest, OneThatHangsWhileItLoadsIsEndedAndWorkersStartFresh) {
+  Use("hangs");
+  options_.load_bound = std::chrono::milliseconds(200);
+  Begin();
+  const Token one = Start({"true"});
+  AwaitEnd(Start({"true"}));
+  AwaitEnd(one);
+  ExpectPassed(2);
+  EXPECT_EQ(ReadFile(log_), "loaded\n");
+}
+
+TEST_F(PoolTemplateTest, AUnitThatWaitsForOneThatHangsCanBeStopped) {
+  Use("hangs");
+  Begin();
+  const Token token = Start({"true"});
+  pool_->Push(PoolStop{token, Duration::zero(), "cancelled"});
+  AwaitEnd(token);
+  EXPECT_THAT(results_, SizeIs(0));
+}
+
+// With it went the forks of other templates, and workers came back that nobody
+// wanted any more.
+TEST_F(PoolTemplateTest, OneThatDiesWhenAskedToForkCostsNoTest) {
+  Begin();
+  const SuiteSpec base = *suite_;
+  suite_ = std::make_shared<SuiteSpec>(Templates(base, "forks"));
+  const Token of_another = Start({"true"});
+  suite_ = std::make_shared<SuiteSpec>(Templates(base, "dies"));
+  run_ = RandomId<RunId>();
+  AwaitEnd(Start({"true"}));
+  AwaitEnd(of_another);
+  ExpectPassed(2);
+}
+
+// It was asked to leave, and never ended.
+TEST_F(PoolTemplateTest,
+       AnExpectedProcessThatDoesNotFitIsEndedWhateverItHeeds) {
+  options_.expected = Templates(*suite_, "deaf");
+  Begin();
+  std::vector<Fd> expected;
+  const SystemClock clock;
+  for (const Instant end = clock.Now() + std::chrono::seconds(30);
+       expected.empty() && clock.Now() < end;) {
+    expected = Marked();
+  }
+  ASSERT_THAT(expected, SizeIs(1));
+  Use("plain");
+  AwaitEnd(Start({"true"}));
+  ExpectPassed(1);
+  ExpectEnded(expected);
+}
+
 }  // namespace
 }  // namespace paceline

@@ -164,7 +164,9 @@ class Template:
         os.setpgid(0, 0)
         _redirect(output)
         os.close(output)
-        os.environ["PACELINE_WORKER_ID"] = str(message.get("worker", ""))
+        worker = str(message.get("worker", ""))
+        _overwrite_initial("PACELINE_WORKER_ID", worker)
+        os.environ["PACELINE_WORKER_ID"] = worker
         if "number" in message:
             os.environ["PACELINE_WORKER_NUMBER"] = str(message["number"])
         _reseed(self._random_state)
@@ -182,6 +184,38 @@ def _fork_again(write_end: int) -> int:
         os.write(write_end, str(grandchild).encode())
         os._exit(0)
     return 0
+
+
+def _overwrite_initial(name: str, value: str) -> None:
+    """Changes a variable in the environment that this process was started with.
+
+    That is what others see of it, and of what it forks: the agent knows by it
+    whose a process is that a dead worker left. Does nothing where the name is
+    not there, the value is longer than the one that is, or memory cannot be
+    written.
+    """
+    prefix = os.fsencode(name) + b"="
+    data = os.fsencode(value)
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            initial = b"\0" + file.read()
+        found = initial.find(b"\0" + prefix)
+        if found < 0:
+            return
+        at = found + len(prefix)
+        length = initial.find(b"\0", at + 1) - 1 - at
+        if len(data) > length:
+            return
+        with open("/proc/self/stat", "rb") as file:
+            # The first field after the name is the third of proc(5).
+            start = int(file.read().rpartition(b")")[2].split()[50 - 3])
+        memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.pwrite(memory, data.ljust(length, b"\0"), start + at)
+        finally:
+            os.close(memory)
+    except (OSError, ValueError, IndexError):
+        pass
 
 
 class _IdentityWatch:
