@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <future>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/os/host_name.h"
 #include "common/os/start_thread.h"
 #include "common/wire/codec.h"
 
@@ -26,14 +26,6 @@ namespace {
 constexpr int kPerTurn = 1000;
 // For the last messages of an agent that leaves.
 constexpr Duration kLinger = std::chrono::milliseconds(500);
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') {
-    return "localhost";
-  }
-  return name.data();
-}
 
 SessionOptions MachineOptions(const AgentOptions& options) {
   SessionOptions session;

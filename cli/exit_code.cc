@@ -1,24 +1,11 @@
 #include "cli/exit_code.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "cli/text.h"
 
 namespace paceline {
-namespace {
-
-std::string Count(std::uint64_t count, absl::string_view one,
-                  absl::string_view many) {
-  return absl::StrCat(count, " ", count == 1 ? one : many);
-}
-
-}  // namespace
-
 ExitCode DecideExitCode(const RunFacts& facts) {
   if (facts.interrupted) {
     return ExitCode::kInterrupted;
-  }
-  if (facts.usage_error) {
-    return ExitCode::kUsage;
   }
   if (facts.test_failures > 0) {
     return ExitCode::kTestFailed;

@@ -20,7 +20,6 @@ enum class ExitCode : int {
 // All that the exit code of a run is drawn from.
 struct RunFacts {
   bool interrupted = false;
-  bool usage_error = false;
   // Tests with a bad verdict of their own: failed, timed out, crashed, killed,
   // and flaky or leaked where that is bad.
   std::uint64_t test_failures = 0;
@@ -40,7 +39,7 @@ struct RunFacts {
   std::uint64_t in_shard = 0;
 };
 
-// The first that holds of 130, 2, 1, 3, 4, 0. Anything that is not known to be
+// The first that holds of 130, 1, 3, 4, 0. Anything that is not known to be
 // green is kInfrastructure.
 ExitCode DecideExitCode(const RunFacts& facts);
 

@@ -15,10 +15,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
-std::string Count(std::uint64_t count, absl::string_view what) {
-  return absl::StrCat(count, " ", what, count == 1 ? "" : "s");
-}
-
 // Whether the tests of the scope are one unit, whatever they take.
 bool StaysWhole(const SuiteSpec& suite, const TestSpec& test) {
   return suite.scopes_share_setup && !test.scope.empty();

@@ -40,7 +40,7 @@ RunClient::RunClient(Instant now, RunClientOptions options,
 
 SuiteIndex RunClient::AddSuite(Instant now, SuiteSpec suite,
                                absl::string_view target) {
-  const SuiteIndex index = tests_.AddSuite(suite.name, target);
+  const SuiteIndex index = tests_.AddSuite(suite.name);
   if (const absl::Status fits = CheckSpec(suite); !fits.ok()) {
     AddError(now, {std::string(target),
                    absl::StrCat("suite \"", Shown(suite.name),
@@ -361,7 +361,6 @@ void RunClient::Handle(Instant now, const Progress& progress) {
   ProgressRef shown;
   shown.agents = progress.agents;
   shown.slots = progress.slots;
-  shown.queued = progress.queued;
   for (const RunningTest& running : progress.running) {
     if (tests_.contains(running.test)) {
       shown.running.push_back(

@@ -97,7 +97,6 @@ class RunClient {
   bool done() const { return phase_ == Phase::kDone; }
   // Once done. The observer has not been told.
   const RunEnd& end() const { return end_; }
-  const TestTable& tests() const { return tests_; }
   // Whether anything was handed over.
   bool opened() const { return submission_.opened(); }
 

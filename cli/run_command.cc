@@ -1,6 +1,5 @@
 // paceline run
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,14 +31,10 @@
 #include "cli/terminal.h"
 #include "cli/terminal_lock.h"
 #include "common/base/version.h"
+#include "common/os/host_name.h"
 
 namespace paceline {
 namespace {
-
-std::string HostName() {
-  utsname name{};
-  return uname(&name) == 0 ? name.nodename : "localhost";
-}
 
 absl::StatusOr<std::unique_ptr<ReportFile>> OpenReport(
     const std::string& path) {

@@ -28,7 +28,6 @@ struct RunningRef {
 struct ProgressRef {
   std::uint32_t agents = 0;
   std::uint32_t slots = 0;
-  std::uint64_t queued = 0;
   std::vector<RunningRef> running;  // the longest running first
 };
 

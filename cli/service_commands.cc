@@ -1,7 +1,6 @@
 // paceline coordinator, paceline agent
 
 #include <poll.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <memory>
@@ -22,13 +21,12 @@
 #include "cli/take.h"
 #include "cli/terminal.h"
 #include "common/base/log.h"
+#include "common/os/host_name.h"
 #include "common/os/subprocess.h"
 #include "coordinator/server.h"
 
 namespace paceline {
 namespace {
-
-constexpr char kDefaultEndpoint[] = "tcp://127.0.0.1:7878";
 
 int Fail(const absl::Status& status, ExitCode code) {
   WriteSentence(status.message());
@@ -46,11 +44,6 @@ absl::StatusOr<OptionSet::Parsed> Prepare(const Invocation& invocation,
     }
   }
   return parsed;
-}
-
-std::string HostName() {
-  utsname name{};
-  return uname(&name) == 0 ? name.nodename : "localhost";
 }
 
 // In the user's state folder; empty if there is none.

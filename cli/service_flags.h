@@ -14,6 +14,9 @@
 
 namespace paceline {
 
+// Where a coordinator listens, and is looked for, unless that is said.
+inline constexpr char kDefaultEndpoint[] = "tcp://127.0.0.1:7878";
+
 struct CoordinatorFlags {
   std::vector<std::string> listen;
   bool insecure = false;

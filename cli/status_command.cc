@@ -1,6 +1,5 @@
 // paceline status
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,12 +18,12 @@
 #include "cli/text.h"
 #include "common/base/version.h"
 #include "common/net/sockets.h"
+#include "common/os/host_name.h"
 #include "common/wire/codec.h"
 
 namespace paceline {
 namespace {
 
-constexpr char kDefaultEndpoint[] = "tcp://127.0.0.1:7878";
 constexpr Duration kAskAgain = std::chrono::milliseconds(200);
 
 // Asks until there is an answer. Errors are whole sentences.
@@ -39,11 +38,9 @@ absl::StatusOr<StatusReply> AskForStatus(const std::string& endpoint,
   }
   NetPoller poller;
   poller.Add(socket->get());
-  utsname name{};
-  uname(&name);
   const Message hello =
       ClientHello{kFleetProtocolVersion, std::string(ProgramVersion()),
-                  name.nodename, static_cast<std::uint32_t>(getpid())};
+                  HostName(), static_cast<std::uint32_t>(getpid())};
   for (Instant now = clock.Now(); now < deadline; now = clock.Now()) {
     // Whatever is lost is asked again; nothing goes out without a connection.
     if ((*socket)->Send(Encode(hello)).ok()) {

@@ -15,11 +15,6 @@ constexpr std::size_t kSlowest = 5;
 // Shorter tests are not worth naming.
 constexpr Duration kSlow = std::chrono::milliseconds(100);
 
-std::string Count(std::uint64_t count, absl::string_view one,
-                  absl::string_view many) {
-  return absl::StrCat(count, " ", count == 1 ? one : many);
-}
-
 }  // namespace
 
 Summary::Summary(Instant start, ViewOptions options)

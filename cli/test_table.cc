@@ -22,9 +22,8 @@ std::string DisplayName(const TestRef& test) {
   return absl::StrCat(test.suite, ": ", test.name);
 }
 
-SuiteIndex TestTable::AddSuite(absl::string_view name,
-                               absl::string_view target) {
-  suites_.push_back({Store(name), Intern(target)});
+SuiteIndex TestTable::AddSuite(absl::string_view name) {
+  suites_.push_back(Store(name));
   return static_cast<SuiteIndex>(suites_.size() - 1);
 }
 
@@ -67,20 +66,18 @@ TestRef TestTable::Get(TestIndex test) const {
   const Test* found = Find(test);
   PACELINE_CHECK(found != nullptr);
   const Test& entry = *found;
-  const Suite& suite = suites_[Value(entry.suite)];
   return {test,
-          suite.name,
+          suites_[Value(entry.suite)],
           {entry.name, entry.name_size},
           {entry.scope, entry.scope_size},
           {entry.file, entry.file_size},
           entry.line,
-          suite.target,
           Value(test) >= tests_.size()};
 }
 
 absl::string_view TestTable::SuiteName(SuiteIndex suite) const {
   PACELINE_CHECK(contains(suite));
-  return suites_[Value(suite)].name;
+  return suites_[Value(suite)];
 }
 
 absl::string_view TestTable::Store(absl::string_view text) {

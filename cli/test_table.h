@@ -29,8 +29,6 @@ struct TestRef {
   absl::string_view scope;
   absl::string_view file;
   std::uint32_t line = 0;
-  // What the user called the suite's target; empty where there is none.
-  absl::string_view target;
   // Not of the manifest: what failed beside the tests.
   bool extra = false;
 };
@@ -41,14 +39,13 @@ std::string DisplayName(const TestRef& test);
 class TestTable {
  public:
   // Suites and tests get their numbers in the order they are added.
-  SuiteIndex AddSuite(absl::string_view name, absl::string_view target);
+  SuiteIndex AddSuite(absl::string_view name);
   TestIndex AddTest(const TestSpec& test);
   // A test that discovery did not name. False if its number is taken.
   bool AddExtra(TestIndex test, SuiteIndex suite, absl::string_view name);
 
   // Tests of the manifest; extras are not among them.
   std::size_t size() const { return tests_.size(); }
-  std::size_t suites() const { return suites_.size(); }
   bool contains(TestIndex test) const { return Find(test) != nullptr; }
   bool contains(SuiteIndex suite) const {
     return Value(suite) < suites_.size();
@@ -57,10 +54,6 @@ class TestTable {
   absl::string_view SuiteName(SuiteIndex suite) const;
 
  private:
-  struct Suite {
-    absl::string_view name;
-    absl::string_view target;
-  };
   // 48 bytes: sizes are enough where a text is interned or short.
   struct Test {
     const char* name = nullptr;
@@ -82,7 +75,7 @@ class TestTable {
   std::size_t chunk_left_ = 0;
   char* chunk_at_ = nullptr;
   absl::flat_hash_set<absl::string_view> interned_;
-  std::vector<Suite> suites_;
+  std::vector<absl::string_view> suites_;  // their names
   std::vector<Test> tests_;
   absl::btree_map<TestIndex, Test> extras_;
 };

@@ -236,6 +236,12 @@ std::string ShellQuote(absl::string_view text) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
            absl::string_view("_-./=+:,@%").find(c) != absl::string_view::npos;
   };
+std::string Count(std::uint64_t count, absl::string_view one,
+                  absl::string_view many) {
+  return absl::StrCat(count, " ", count == 1 || many.empty() ? one : many,
+                      count != 1 && many.empty() ? "s" : "");
+}
+
   bool quote = text.empty();
   for (const char c : text) {
     quote = quote || !plain(c);

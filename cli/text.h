@@ -38,6 +38,10 @@ std::string Fit(absl::string_view text, std::size_t columns);
 // Every line of `text` behind `prefix`; ends with a newline unless empty.
 std::string Indent(absl::string_view text, absl::string_view prefix);
 
+// "1 test", "2 tests"; `many` where an 's' does not make it.
+std::string Count(std::uint64_t count, absl::string_view one,
+                  absl::string_view many = "");
+
 // As a word of a shell's command line.
 std::string ShellQuote(absl::string_view text);
 

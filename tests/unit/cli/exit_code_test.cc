@@ -24,7 +24,6 @@ TEST(ExitCodeTest, EachFactAloneDecides) {
       {"nothing", [](RunFacts&) {}, ExitCode::kGreen},
       {"interrupted", [](RunFacts& f) { f.interrupted = true; },
        ExitCode::kInterrupted},
-      {"usage", [](RunFacts& f) { f.usage_error = true; }, ExitCode::kUsage},
       {"test", [](RunFacts& f) { f.test_failures = 1; }, ExitCode::kTestFailed},
       {"lost", [](RunFacts& f) { f.infrastructure_failures = 1; },
        ExitCode::kInfrastructure},
@@ -65,8 +64,6 @@ TEST(ExitCodeTest, TheFirstOfSeveralHolds) {
   EXPECT_EQ(DecideExitCode(facts), ExitCode::kInfrastructure);
   facts.test_failures = 1;
   EXPECT_EQ(DecideExitCode(facts), ExitCode::kTestFailed);
-  facts.usage_error = true;
-  EXPECT_EQ(DecideExitCode(facts), ExitCode::kUsage);
   facts.interrupted = true;
   EXPECT_EQ(DecideExitCode(facts), ExitCode::kInterrupted);
 }
