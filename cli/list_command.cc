@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,9 +21,18 @@
 #include "cli/terminal.h"
 
 namespace paceline {
+namespace {
+
+bool WasGiven(const OptionSet::Parsed& parsed, absl::string_view key) {
+  return std::any_of(parsed.given.begin(), parsed.given.end(),
+                     [key](const auto& flag) { return flag.first == key; });
+}
+
+}  // namespace
+
 int ListCommand(const Invocation& invocation) {
   RunFlags flags;
-  auto parsed = ReadSettings(invocation, RunOptionSet(&flags));
+  auto parsed = ReadSettings(invocation, ListOptionSet(&flags));
   absl::Status status = parsed.status();
   if (status.ok() && parsed->help.has_value()) {
     WriteAll(STDOUT_FILENO, *parsed->help);
@@ -30,6 +40,12 @@ int ListCommand(const Invocation& invocation) {
   }
   if (status.ok()) {
     status = CompleteRunFlags(*parsed, invocation.environment, flags);
+  }
+  // Not so a variable, which may be meant for the runs beside it.
+  if (status.ok() && WasGiven(*parsed, "junit")) {
+    status = absl::InvalidArgumentError(
+        "--junit has no effect: it is the report of a run, and a list is "
+        "written with --json");
   }
   const auto discoverers = AllDiscoverers();
   std::vector<ChosenTarget> targets;

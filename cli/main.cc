@@ -37,9 +37,9 @@ constexpr char kHelp[] =
     "  paceline status                           show a coordinator's fleet\n"
     "  paceline version                          print the version\n"
     "\n"
-    "A TARGET is a CTest build directory or a GoogleTest program; without "
-    "one,\n"
-    "ARGUMENTS are a command to run as a test. Each subcommand has --help.\n"
+    "A TARGET is a CTest build directory, a GoogleTest program, or a file or\n"
+    "folder of Python tests; without one, ARGUMENTS are a command to run as a\n"
+    "test. Each subcommand has --help.\n"
     "\n"
     "Exit codes: 0 green, 1 a test failed, 2 usage or configuration,\n"
     "3 infrastructure, 4 no test selected, 130 interrupted.\n";

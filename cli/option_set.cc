@@ -41,16 +41,17 @@ OptionSet::OptionSet(std::string section, std::string description)
 
 void OptionSet::Add(Option option) { options_.push_back(std::move(option)); }
 
-void OptionSet::AllowPositionals(std::string name, std::string help) {
+void OptionSet::AllowPositionals(std::string name, std::string help,
+                                 std::string after_dashes) {
   positional_name_ = std::move(name);
   positional_help_ = std::move(help);
+  after_dashes_ = std::move(after_dashes);
 }
 
 void OptionSet::AppendKnown(std::vector<KnownSetting>& known) const {
   for (const Option& option : options_) {
-    if (!option.only_on_command_line) {
-      known.push_back({section_, option.key, option.kind});
-    }
+    known.push_back(
+        {section_, option.key, option.kind, option.only_on_command_line});
   }
 }
 
@@ -84,7 +85,10 @@ absl::StatusOr<OptionSet::Parsed> OptionSet::ParseCommandLine(
     if (option.kind == SettingKind::kSwitch || option.implied.has_value()) {
       // A flag of CLI11 takes its value only behind '='.
       bound.push_back(
-          app.add_flag(FlagNames(option), value, option.help)
+          app.add_flag(FlagNames(option), value,
+                       option.implied.has_value()
+                           ? absl::StrCat("[=", option.value, "] ", option.help)
+                           : option.help)
               ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
     } else {
       CLI::Option* added = app.add_option(FlagNames(option), value, option.help)
@@ -108,6 +112,13 @@ absl::StatusOr<OptionSet::Parsed> OptionSet::ParseCommandLine(
     app.parse(ours);
   } catch (const CLI::CallForHelp&) {
     parsed.help = app.help();
+    // CLI11 knows nothing of what is behind the dashes.
+    const std::string usage = absl::StrCat("[", positional_name_, "...]");
+    if (const std::size_t at = parsed.help->find(usage);
+        !positional_name_.empty() && at != std::string::npos) {
+      parsed.help->insert(at + usage.size(),
+                          absl::StrCat(" [-- ", after_dashes_, "...]"));
+    }
     return parsed;
   } catch (const CLI::ExtrasError&) {
     const std::vector<std::string> extras = app.remaining();
@@ -148,28 +159,53 @@ const Option* OptionSet::Find(absl::string_view key) const {
   return found == options_.end() ? nullptr : &*found;
 }
 
-absl::Status OptionSet::Apply(const Parsed& parsed,
-                              const Config& config) const {
+bool OptionSet::IsReplaced(
+    const Option& option,
+    const std::map<std::string, std::string>& said) const {
+  return std::any_of(said.begin(), said.end(), [&](const auto& entry) {
+    const std::vector<std::string>& others = Find(entry.first)->instead_of;
+    return entry.first == option.key ||
+           std::find(others.begin(), others.end(), option.key) != others.end();
+  });
+}
+
+absl::Status OptionSet::Apply(Parsed& parsed, const Config& config) const {
+  std::map<std::string, std::string> flags;
   for (const auto& [key, values] : parsed.given) {
-    for (const std::string& value : values) {
-      PACELINE_RETURN_IF_ERROR(
-          WithOrigin(absl::StrCat("--", key), Find(key)->take(value)));
-    }
+    flags[key] = absl::StrCat("--", key);
   }
+  // By what they say in the configuration, for each of its two layers.
+  std::vector<std::pair<const Option*, const Setting*>> file;
+  std::vector<std::pair<const Option*, const Setting*>> variables;
   for (const Option& option : options_) {
-    const auto same_key = [&option](const auto& flag) {
-      return flag.first == option.key;
-    };
     const Setting* setting = option.only_on_command_line
                                  ? nullptr
                                  : config.Find(section_, option.key);
-    if (setting == nullptr ||
-        std::any_of(parsed.given.begin(), parsed.given.end(), same_key)) {
-      continue;
+    if (setting != nullptr && setting->is_variable) {
+      parsed.said[option.key] = setting->origin;
     }
-    for (const std::string& value : setting->values) {
-      PACELINE_RETURN_IF_ERROR(WithOrigin(
-          absl::StrCat(setting->origin, ": ", option.key), option.take(value)));
+    if (setting != nullptr && !IsReplaced(option, flags)) {
+      (setting->is_variable ? variables : file).emplace_back(&option, setting);
+    }
+  }
+  file.erase(std::remove_if(file.begin(), file.end(),
+                            [&](const auto& entry) {
+                              return IsReplaced(*entry.first, parsed.said);
+                            }),
+             file.end());
+  parsed.said.insert(flags.begin(), flags.end());
+  for (const auto* layer : {&file, &variables}) {
+    for (const auto& [option, setting] : *layer) {
+      for (const std::string& value : setting->values) {
+        PACELINE_RETURN_IF_ERROR(
+            WithOrigin(absl::StrCat(setting->origin, ": ", option->key),
+                       option->take(value)));
+      }
+    }
+  }
+  for (const auto& [key, values] : parsed.given) {
+    for (const std::string& value : values) {
+      PACELINE_RETURN_IF_ERROR(WithOrigin(flags[key], Find(key)->take(value)));
     }
   }
   return absl::OkStatus();

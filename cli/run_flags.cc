@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/take.h"
-#include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/net/endpoint.h"
 #include "common/os/subprocess.h"
@@ -232,13 +231,21 @@ void AddPlace(RunFlags* flags, OptionSet& set) {
              return absl::OkStatus();
            }});
   set.Add({.key = "coordinator",
-           .value = "ENDPOINT",
-           .help = "Run on the agents of this coordinator",
-           .take = TakeEndpoint(&flags->coordinator, false)});
+           .value = "ENDPOINT|none",
+           .help = "Run on the agents of this coordinator (none: here)",
+           .take =
+               [flags](const std::string& text) {
+                 flags->coordinator.clear();
+                 return text == "none"
+                            ? absl::OkStatus()
+                            : TakeEndpoint(&flags->coordinator, false)(text);
+               },
+           .instead_of = {"listen"}});
   set.Add({.key = "listen",
            .value = "ENDPOINT",
            .help = "Be the coordinator of this run, for agents that dial here",
-           .take = TakeEndpoint(&flags->listen, true)});
+           .take = TakeEndpoint(&flags->listen, true),
+           .instead_of = {"coordinator"}});
   set.Add({.key = "agents",
            .value = "N",
            .help = "With --listen: wait for so many agents",
@@ -281,7 +288,14 @@ void AddPolicy(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "timeout",
            .value = "TIME",
            .help = "For tests whose framework states none (10m)",
-           .take = TakeDuration(&options.default_timeout)});
+           .take = [&options](const std::string& text) {
+             absl::Status taken = TakeDuration(&options.default_timeout)(text);
+             return taken.ok() && options.default_timeout == Duration::zero()
+                        ? absl::InvalidArgumentError(
+                              "no test ends in no time; say a longer one, such "
+                              "as 24h")
+                        : taken;
+           }});
   set.Add({.key = "on-lost",
            .value = "rerun|lost",
            .help = "What becomes of a test whose agent vanished (rerun)",
@@ -370,7 +384,43 @@ void AddReports(RunFlags* flags, OptionSet& set) {
   set.Add({.key = "log-level",
            .value = "LEVEL",
            .help = "debug, info, warning or error (warning)",
-           .take = TakeText(&flags->log_level)});
+           .take = TakeLogLevel()});
+}
+
+// What is said of where a run is, and of nothing else. In paceline.toml it may
+// stand for the runs that it is of.
+absl::Status CheckPlace(const OptionSet::Parsed& parsed, RunFlags& flags) {
+  if (!flags.coordinator.empty() && !flags.listen.empty()) {
+    return absl::InvalidArgumentError(
+        "--coordinator and --listen contradict each other: a run is the "
+        "coordinator itself, or uses one");
+  }
+  if (flags.listen.empty()) {
+    for (const char* key : {"agents", "insecure"}) {
+      PACELINE_RETURN_IF_ERROR(RefuseUseless(
+          parsed, key, "it is for a run with --listen, and this is none"));
+    }
+  }
+  if (!flags.coordinator.empty()) {
+    for (const char* key : {"workers", "max-rss", "max-fds", "max-age"}) {
+      PACELINE_RETURN_IF_ERROR(RefuseUseless(
+          parsed, key,
+          absl::StrCat("it is for workers here, and with --coordinator ",
+                       flags.coordinator, " each agent has its own")));
+    }
+  } else {
+    PACELINE_RETURN_IF_ERROR(RefuseUseless(
+        parsed, "detach",
+        "a run without --coordinator is here, and ends with this program"));
+    flags.options.detach = false;
+  }
+  return absl::OkStatus();
+}
+
+// Of "NAME=VALUE".
+EnvEdit EditOf(const std::string& variable) {
+  const std::size_t equals = variable.find('=');
+  return {variable.substr(0, equals), variable.substr(equals + 1)};
 }
 
 std::uint64_t RandomSeed() {
@@ -381,14 +431,17 @@ std::uint64_t RandomSeed() {
 
 }  // namespace
 
-OptionSet RunOptionSet(RunFlags* flags) {
-  OptionSet set("run",
-                "Runs tests here, or on the agents of a coordinator.\n\nA "
-                "TARGET is a CTest build directory, a GoogleTest program, or a "
-                "file, folder or node id of Python tests; behind -- are its "
-                "arguments, or without a target the command "
-                "to run as one test.");
-  set.AllowPositionals("TARGET", "What to run");
+namespace {
+
+OptionSet OptionSetOf(absl::string_view what, RunFlags* flags) {
+  OptionSet set(
+      "run",
+      absl::StrCat(what,
+                   "\n\nA TARGET is a CTest build directory, a GoogleTest "
+                   "program, or a file, folder or node id of Python tests; "
+                   "behind -- are its arguments, or without a target the "
+                   "command to run as one test."));
+  set.AllowPositionals("TARGET", "What to run", "ARGUMENTS");
   AddSelection(flags, set);
   AddCtest(flags, set);
   AddPython(flags, set);
@@ -398,16 +451,23 @@ OptionSet RunOptionSet(RunFlags* flags) {
   return set;
 }
 
+}  // namespace
+
+OptionSet RunOptionSet(RunFlags* flags) {
+  return OptionSetOf("Runs tests here, or on the agents of a coordinator.",
+                     flags);
+}
+
+OptionSet ListOptionSet(RunFlags* flags) {
+  return OptionSetOf("Shows what would run with the same arguments.", flags);
+}
+
 absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
                               std::vector<std::string> environment,
                               RunFlags& flags) {
   flags.named.paths = parsed.positionals;
   flags.named.arguments = parsed.after_dashes;
-  if (!flags.coordinator.empty() && !flags.listen.empty()) {
-    return absl::InvalidArgumentError(
-        "--coordinator and --listen contradict each other: a run is the "
-        "coordinator itself, or uses one");
-  }
+  PACELINE_RETURN_IF_ERROR(CheckPlace(parsed, flags));
   if (!flags.listen.empty() && !IsLocal(flags.listen) && !flags.insecure) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--listen ", flags.listen,
@@ -434,9 +494,6 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
   } else {
     flags.seed.reset();
   }
-  if (!flags.log_level.empty()) {
-    PACELINE_RETURN_IF_ERROR(SetLogLevel(flags.log_level));
-  }
   flags.discovery.partial = !flags.filter.names.empty() ||
                             !flags.filter.labels.empty() ||
                             flags.shard.count > 1;
@@ -444,9 +501,8 @@ absl::Status CompleteRunFlags(const OptionSet::Parsed& parsed,
   flags.discovery.named_env = flags.pass_env;
   std::vector<EnvEdit> edits;
   for (const std::string& variable : flags.env) {
-    const std::size_t equals = variable.find('=');
-    flags.discovery.named_env.push_back(variable.substr(0, equals));
-    edits.push_back({variable.substr(0, equals), variable.substr(equals + 1)});
+    edits.push_back(EditOf(variable));
+    flags.discovery.named_env.push_back(edits.back().name);
   }
   // A program may need them even to list its tests.
   ApplyEdits(edits, flags.discovery.env);
@@ -480,6 +536,8 @@ std::string SelectionText(const RunFlags& flags) {
   }
   parts.insert(parts.end(), flags.discovery.ctest_selection.begin(),
                flags.discovery.ctest_selection.end());
+  parts.insert(parts.end(), flags.discovery.python.arguments.begin(),
+               flags.discovery.python.arguments.end());
   const std::vector<std::string> arguments =
       flags.named.arguments.value_or(std::vector<std::string>());
   parts.insert(parts.end(), arguments.begin(), arguments.end());
@@ -503,9 +561,7 @@ SelectionOptions MakeSelectionOptions(const RunFlags& flags) {
     }
   }
   for (const std::string& variable : flags.env) {
-    const std::size_t equals = variable.find('=');
-    options.env.push_back(
-        {variable.substr(0, equals), variable.substr(equals + 1)});
+    options.env.push_back(EditOf(variable));
   }
   return options;
 }

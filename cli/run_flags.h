@@ -54,11 +54,12 @@ struct RunFlags {
   Colour colour = Colour::kAuto;
   std::string junit;
   std::string json;
-  std::string log_level;
 };
 
 // Options that fill `flags`, which outlives the set.
 OptionSet RunOptionSet(RunFlags* flags);
+// The same options, for `paceline list`.
+OptionSet ListOptionSet(RunFlags* flags);
 
 // What flags mean together: contradictions, and what follows from others.
 // Returns kInvalidArgument with a sentence.

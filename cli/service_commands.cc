@@ -33,17 +33,11 @@ int Fail(const absl::Status& status, ExitCode code) {
   return static_cast<int>(code);
 }
 
-// Settings, and the log level that they fill in.
-absl::StatusOr<OptionSet::Parsed> Prepare(const Invocation& invocation,
-                                          OptionSet options,
-                                          const std::string& log_level) {
-  auto parsed = ReadSettings(invocation, std::move(options));
-  if (parsed.ok() && !parsed->help.has_value()) {
-    if (absl::Status set = SetLogLevel(log_level); !set.ok()) {
-      return set;
-    }
-  }
-  return parsed;
+// The settings of what runs in the background, and says more.
+absl::StatusOr<OptionSet::Parsed> ReadServiceSettings(
+    const Invocation& invocation, OptionSet options) {
+  SetLogLevel(LogLevel::kInfo);
+  return ReadSettings(invocation, std::move(options));
 }
 
 // In the user's state folder; empty if there is none.
@@ -68,13 +62,17 @@ std::string EpochFile(const std::vector<std::string>& environment) {
 int CoordinatorCommand(const Invocation& invocation) {
   CoordinatorFlags flags;
   const auto parsed =
-      Prepare(invocation, CoordinatorOptionSet(&flags), flags.log_level);
+      ReadServiceSettings(invocation, CoordinatorOptionSet(&flags));
   if (!parsed.ok()) {
     return Fail(parsed.status(), ExitCode::kUsage);
   }
   if (parsed->help.has_value()) {
     WriteAll(STDOUT_FILENO, *parsed->help);
     return 0;
+  }
+  if (absl::Status complete = CompleteCoordinatorFlags(*parsed, flags);
+      !complete.ok()) {
+    return Fail(complete, ExitCode::kUsage);
   }
   auto signals = SignalInput::Open();
   if (!signals.ok()) {
@@ -89,6 +87,11 @@ int CoordinatorCommand(const Invocation& invocation) {
   options.lost_after = flags.lost_after;
   options.own_process = true;
   options.epoch_file = EpochFile(invocation.environment);
+  if (options.epoch_file.empty() && flags.journal.empty()) {
+    Log(LogLevel::kWarning,
+        "neither XDG_STATE_HOME nor HOME is set, so that no epoch is kept; "
+        "going by the clock, which must not be set back");
+  }
   options.journal = flags.journal;
   options.durability = flags.durability;
   options.keep = flags.keep;
@@ -111,7 +114,7 @@ int CoordinatorCommand(const Invocation& invocation) {
   }
   WriteAll(STDOUT_FILENO,
            absl::StrCat("paceline coordinator listening at ",
-                        absl::StrJoin((*server)->endpoints(), " "), " \n"));
+                        absl::StrJoin((*server)->endpoints(), " "), "\n"));
   // A signal, or the end of the pipe.
   pollfd inputs[] = {{(*signals)->fd(), POLLIN, 0},
                      {failed->first.get(), POLLIN, 0}};
@@ -122,8 +125,7 @@ int CoordinatorCommand(const Invocation& invocation) {
 
 int AgentCommand(const Invocation& invocation) {
   AgentFlags flags;
-  const auto parsed =
-      Prepare(invocation, AgentOptionSet(&flags), flags.log_level);
+  const auto parsed = ReadServiceSettings(invocation, AgentOptionSet(&flags));
   if (!parsed.ok()) {
     return Fail(parsed.status(), ExitCode::kUsage);
   }

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/take.h"
+#include "common/base/status_macros.h"
 #include "common/config/quantity.h"
 #include "common/model/recycle_reason.h"
 #include "common/net/endpoint.h"
@@ -11,11 +12,11 @@
 namespace paceline {
 namespace {
 
-Option LogLevelOption(std::string* level) {
+Option LogLevelOption() {
   return {.key = "log-level",
           .value = "LEVEL",
           .help = "debug, info, warning or error (info)",
-          .take = TakeText(level)};
+          .take = TakeLogLevel()};
 }
 
 // A result's frame holds no more (docs/worker-protocol.md).
@@ -64,7 +65,13 @@ OptionSet CoordinatorOptionSet(CoordinatorFlags* flags) {
            .value = "FILE",
            .help = "Keep runs in FILE: started again, the coordinator goes on "
                    "with them (default: they end with it)",
-           .take = TakeText(&flags->journal)});
+           .take = [flags](const std::string& text) -> absl::Status {
+             flags->journal = text;
+             return text.empty() ? absl::InvalidArgumentError(
+                                       "names no file; leave it out to keep "
+                                       "no journal")
+                                 : absl::OkStatus();
+           }});
   set.Add({.key = "durability",
            .value = "LEVEL",
            .help = "What the journal survives: process, the coordinator's "
@@ -80,8 +87,19 @@ OptionSet CoordinatorOptionSet(CoordinatorFlags* flags) {
            .value = "SIZE",
            .help = "And fewer where the journal is larger than SIZE (2GiB)",
            .take = TakeParsed(&flags->keep.bytes, ParseBytes)});
-  set.Add(LogLevelOption(&flags->log_level));
+  set.Add(LogLevelOption());
   return set;
+}
+
+absl::Status CompleteCoordinatorFlags(const OptionSet::Parsed& parsed,
+                                      const CoordinatorFlags& flags) {
+  if (flags.journal.empty()) {
+    for (const char* key : {"durability", "keep-runs", "keep-bytes"}) {
+      PACELINE_RETURN_IF_ERROR(RefuseUseless(
+          parsed, key, "it is of a journal, and --journal names none"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 OptionSet AgentOptionSet(AgentFlags* flags) {
@@ -143,7 +161,7 @@ OptionSet AgentOptionSet(AgentFlags* flags) {
            .value = "DIR",
            .help = "Where tests' TMPDIRs are made (default: under TMPDIR)",
            .take = TakeText(&flags->temp_root)});
-  set.Add(LogLevelOption(&flags->log_level));
+  set.Add(LogLevelOption());
   return set;
 }
 

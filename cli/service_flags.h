@@ -24,7 +24,6 @@ struct CoordinatorFlags {
   std::string journal;
   Durability durability = Durability::kProcess;
   JournalKeep keep;
-  std::string log_level = "info";
 };
 
 struct AgentFlags {
@@ -40,7 +39,6 @@ struct AgentFlags {
   Duration name_patience = std::chrono::minutes(1);
   std::uint32_t max_recycles_per_minute = 120;
   std::string temp_root;
-  std::string log_level = "info";
 };
 
 struct StatusFlags {
@@ -52,6 +50,11 @@ struct StatusFlags {
 OptionSet CoordinatorOptionSet(CoordinatorFlags* flags);
 OptionSet AgentOptionSet(AgentFlags* flags);
 OptionSet StatusOptionSet(StatusFlags* flags);
+
+// Returns kInvalidArgument, with a sentence, for what has no effect without
+// something else.
+absl::Status CompleteCoordinatorFlags(const OptionSet::Parsed& parsed,
+                                      const CoordinatorFlags& flags);
 
 }  // namespace paceline
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "common/base/log.h"
 #include "common/config/quantity.h"
 #include "common/net/endpoint.h"
 #include "common/wire/messages.h"
@@ -108,6 +109,10 @@ Take TakeDuration(Duration* into) {
                     [](const std::string& t) { return ParseDuration(t); });
 }
 
+Take TakeLogLevel() {
+  return [](const std::string& text) { return SetLogLevel(text); };
+}
+
 Take TakeEndpoint(std::string* into, bool listening) {
   return [into, listening](const std::string& text) {
     *into = text;
@@ -138,6 +143,15 @@ void AddLimits(WorkerLimits* limits, OptionSet& options) {
                .take = TakeParsed(&limits->max_age, [](const std::string& t) {
                  return ParseDurationLimit(t);
                })});
+}
+
+absl::Status RefuseUseless(const OptionSet::Parsed& parsed,
+                           const std::string& key, absl::string_view why) {
+  const auto said = parsed.said.find(key);
+  return said == parsed.said.end()
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(
+                   absl::StrCat(said->second, " has no effect: ", why));
 }
 
 std::uint32_t AvailableCpus() {

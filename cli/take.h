@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cli/option_set.h"
 #include "common/base/clock.h"
 #include "common/model/worker_limits.h"
@@ -45,11 +46,17 @@ Take TakePositive(
 // characters, as the fleet protocol has it.
 absl::Status CheckLabel(const std::string& text);
 Take TakeDuration(Duration* into);
+// The log level of this program, at once.
+Take TakeLogLevel();
 // An endpoint to dial, or to listen at.
 Take TakeEndpoint(std::string* into, bool listening);
 
 // --max-rss, --max-fds and --max-age, which local runs and agents have.
 void AddLimits(WorkerLimits* limits, OptionSet& options);
+
+// Returns kInvalidArgument, with `why`, if `key` was said for this one command.
+absl::Status RefuseUseless(const OptionSet::Parsed& parsed,
+                           const std::string& key, absl::string_view why);
 
 // The CPUs that this process may use: affinity and cgroup quota.
 std::uint32_t AvailableCpus();

@@ -100,6 +100,11 @@ absl::StatusOr<std::vector<ChosenTarget>> ChooseTargets(
       return Sentence(absl::StrCat("--runner ", named.runner,
                                    " needs a target in front of --"));
     }
+    if (named.arguments->front().empty()) {
+      return Sentence(
+          "the command behind -- is empty: name a program, as in paceline run "
+          "-- ./check.sh");
+    }
     ChosenTarget command;
     command.target = {"", *named.arguments};
     command.title = absl::StrJoin(*named.arguments, " ");
@@ -109,9 +114,9 @@ absl::StatusOr<std::vector<ChosenTarget>> ChooseTargets(
   }
   if (named.paths.empty()) {
     return Sentence(
-        "nothing to run: name a CTest build directory or a GoogleTest "
-        "program, as in paceline run build/, or a command, as in paceline run "
-        "-- ./check.sh");
+        "nothing to run: name a CTest build directory, a GoogleTest program or "
+        "Python tests, as in paceline run build/, or a command, as in paceline "
+        "run -- ./check.sh");
   }
   for (const std::string& path : named.paths) {
     struct stat info {};

@@ -47,7 +47,7 @@ std::vector<std::string> KeysOf(const std::string& section,
                                 const std::vector<KnownSetting>& known) {
   std::vector<std::string> keys;
   for (const KnownSetting& setting : known) {
-    if (setting.section == section) {
+    if (setting.section == section && !setting.is_flag_only) {
       keys.push_back(setting.key);
     }
   }
@@ -62,6 +62,10 @@ const KnownSetting* FindKnown(const std::string& section,
         return setting.section == section && setting.key == key;
       });
   return found == known.end() ? nullptr : &*found;
+}
+
+std::string FlagOnly(const std::string& key) {
+  return absl::StrCat("can only be said on the command line: --", key);
 }
 
 // Every digit and no exponent, as our parsers of quantities take numbers.
@@ -165,6 +169,11 @@ absl::StatusOr<Config> Config::Parse(absl::string_view text,
                                   "]; the nearest is \"",
                                   Nearest(key, KeysOf(section, known)), "\""));
       }
+      if (setting->is_flag_only) {
+        return Error(
+            Where(file_name, node),
+            absl::StrCat("\"", key, "\" in [", section, "] ", FlagOnly(key)));
+      }
       absl::StatusOr<std::vector<std::string>> values =
           ValuesOf(node, setting->kind);
       if (!values.ok()) {
@@ -248,6 +257,9 @@ absl::Status Config::AddEnvironment(const std::vector<std::string>& env,
     for (const KnownSetting& setting : known) {
       const std::string whole = VariableName(setting.section, setting.key);
       const std::string without = VariableName("", setting.key);
+      if (setting.is_flag_only) {
+        continue;
+      }
       const bool misspelt = !HasKnownSection(name, known) &&
                             setting.key.size() >= kTellingKey &&
                             (EditDistance(name, without) <= kMisspelt ||
@@ -272,6 +284,13 @@ absl::Status Config::AddEnvironment(const std::vector<std::string>& env,
           absl::StrSplit(entry, absl::MaxSplits('=', 1));
       const auto found = std::find(names.begin(), names.end(), pair.first);
       if (found == names.end()) {
+        for (const KnownSetting& setting : known) {
+          if (setting.is_flag_only &&
+              VariableName(setting.section, setting.key) == pair.first) {
+            return absl::InvalidArgumentError(
+                absl::StrCat(pair.first, " ", FlagOnly(setting.key)));
+          }
+        }
         return absl::InvalidArgumentError(
             absl::StrCat("unknown variable ", pair.first, "; the nearest is ",
                          Nearest(pair.first, names)));
@@ -280,6 +299,7 @@ absl::Status Config::AddEnvironment(const std::vector<std::string>& env,
           section, known)[static_cast<std::size_t>(found - names.begin())];
       Setting setting;
       setting.origin = pair.first;
+      setting.is_variable = true;
       if (FindKnown(section, key, known)->kind == SettingKind::kList) {
         setting.values = absl::StrSplit(pair.second, ',', absl::SkipEmpty());
       } else {

@@ -31,6 +31,8 @@ struct KnownSetting {
   std::string section;
   std::string key;
   SettingKind kind = SettingKind::kScalar;
+  // Not to be given here: a flag, which whoever writes it should be told of.
+  bool is_flag_only = false;
 };
 
 // A setting that was given.
@@ -38,6 +40,8 @@ struct Setting {
   std::vector<std::string> values;  // one, but for lists
   // Where, for messages: "paceline.toml:3" or "PACELINE_RUN_WORKERS".
   std::string origin;
+  // The latter.
+  bool is_variable = false;
 };
 
 class Config {

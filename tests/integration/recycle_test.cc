@@ -340,9 +340,11 @@ TEST_F(RecycleTest, AnAgentOfAFleetGoesByItsOwnFlags) {
                .workers = 1,
                .agent_arguments = {"--max-rss", "none", "--max-fds", "110",
                                    "--max-age", "none"}});
-  // What the run says holds for workers that it has itself.
-  Run("leaks-descriptors", {"--coordinator", fleet.endpoint(), "--max-fds",
-                            "40", "--max-age", "1ms"});
+  // What the run's file says holds for workers that it has itself.
+  Run("leaks-descriptors",
+      {"--coordinator", fleet.endpoint(), "--config",
+       scratch_.Write("ceilings.toml",
+                      "[run]\nmax-fds = 40\nmax-age = \"1ms\"\n")});
   EXPECT_THAT(events_.recycles, SizeIs(3));
   ExpectEachSaysWhy("descriptors", "descriptors [0-9]+ >= 110");
   EXPECT_THAT(events_.recycles,
