@@ -241,7 +241,7 @@ void JsonWriter::Write(Instant now, const std::string& line) {
 }
 
 void JsonWriter::Flush() {
-  file_->Append(pending_);
+  file_->AppendLines(pending_);
   pending_.clear();
   flush_at_.reset();
 }

@@ -73,23 +73,29 @@ int ListCommand(const Invocation& invocation) {
   }
   std::unique_ptr<ReportFile> json;
   if (!flags.json.empty()) {
-    auto opened = flags.json == "-"
-                      ? ReportFile::Share(STDOUT_FILENO, "standard output")
-                      : ReportFile::Create(flags.json);
+    auto opened = ReportFile::Open(flags.json);
     if (!opened.ok()) {
       WriteSentence(opened.status().message());
       return static_cast<int>(ExitCode::kUsage);
     }
     json = *std::move(opened);
   }
-  ListWriter::Sink text_sink;
+  std::unique_ptr<ReportFile> text;
   if (flags.json != "-") {
-    text_sink = [](absl::string_view text) { WriteAll(STDOUT_FILENO, text); };
+    auto shared = ReportFile::Open("-");
+    if (!shared.ok()) {
+      WriteSentence(shared.status().message());
+      return static_cast<int>(ExitCode::kInfrastructure);
+    }
+    text = *std::move(shared);
   }
-  ListWriter::Sink json_sink;
-  if (json != nullptr) {
-    json_sink = [&json](absl::string_view lines) { json->Append(lines); };
-  }
+  const auto sink_of = [](const std::unique_ptr<ReportFile>& file) {
+    return file == nullptr
+               ? ListWriter::Sink()
+               : [&file](absl::string_view lines) { file->AppendLines(lines); };
+  };
+  const ListWriter::Sink text_sink = sink_of(text);
+  const ListWriter::Sink json_sink = sink_of(json);
   ListWriter listing(flags.verbosity == Verbosity::kVerbose, text_sink,
                      json_sink);
   // A listing is somebody else's program in a process group of its own: it is
@@ -117,6 +123,11 @@ int ListCommand(const Invocation& invocation) {
   facts.green = true;
   if (json != nullptr && !json->status().ok()) {
     facts.failure = std::string(json->status().message());
+  } else if (text != nullptr && !text->status().ok() &&
+             !text->reader_gone()) {  // `| head` has read enough
+    facts.failure = std::string(text->status().message());
+  }
+  if (!facts.failure.empty()) {
     WriteSentence(facts.failure);
   }
   const ExitCode code = DecideExitCode(facts);

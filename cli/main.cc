@@ -3,6 +3,7 @@
 // An agent starts this program for its warden and for each worker, so those
 // two come first, before anything that costs time.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,7 +64,19 @@ int Worker(absl::string_view runner) {
   return static_cast<int>(ExitCode::kUsage);
 }
 
+// What is opened next takes the lowest number that is free: with standard
+// output closed that was a report, and the summary went into it. Read-only, so
+// that a write fails as it would on a closed one.
+void FillStandardDescriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0) {
+      open("/dev/null", O_RDONLY);
+    }
+  }
+}
+
 int Main(int argc, char** argv) {
+  FillStandardDescriptors();
   const absl::string_view command = argc > 1 ? argv[1] : "";
   if (command == "worker" && argc == 3) {
     return Worker(argv[2]);

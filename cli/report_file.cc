@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,11 +28,16 @@ absl::Status WriteError(const std::string& path, int error) {
 
 }  // namespace
 
-ReportFile::ReportFile(Fd fd, std::string path)
+ReportFile::ReportFile(Fd fd, std::string path, bool own)
     : fd_(std::move(fd)), path_(std::move(path)) {
   struct stat info {};
-  seekable_ = fstat(fd_.get(), &info) == 0 &&
+  seekable_ = own && fstat(fd_.get(), &info) == 0 &&
               (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode));
+}
+
+absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Open(
+    const std::string& path) {
+  return path == "-" ? Share(STDOUT_FILENO, "standard output") : Create(path);
 }
 
 absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Create(
@@ -44,7 +50,8 @@ absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Create(
   if (!fd.valid()) {
     return WriteError(path, errno);
   }
-  return std::unique_ptr<ReportFile>(new ReportFile(std::move(fd), path));
+  return std::unique_ptr<ReportFile>(
+      new ReportFile(std::move(fd), path, /*own=*/true));
 }
 
 absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Share(
@@ -54,18 +61,47 @@ absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Share(
     return WriteError(name, errno);
   }
   return std::unique_ptr<ReportFile>(
-      new ReportFile(std::move(copy), std::move(name)));
+      new ReportFile(std::move(copy), std::move(name), /*own=*/false));
 }
 
-void ReportFile::Append(absl::string_view bytes) {
+std::size_t ReportFile::Append(absl::string_view bytes) {
   while (status_.ok() && !bytes.empty()) {
     const ssize_t written = write(fd_.get(), bytes.data(), bytes.size());
     if (written > 0) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      // Whoever started us may have made it non-blocking.
+      pollfd writable{fd_.get(), POLLOUT, 0};
+      poll(&writable, 1, -1);
     } else if (errno != EINTR) {
+      reader_gone_ = errno == EPIPE;
       status_ = WriteError(path_, errno);
     }
   }
+  return bytes.size();
+}
+
+void ReportFile::AppendLines(absl::string_view lines) {
+  const bool was_well = status_.ok();
+  const std::size_t missing = Append(lines);
+  if (was_well && !status_.ok() && seekable_) {
+    const absl::string_view there = lines.substr(0, lines.size() - missing);
+    const std::size_t whole = there.rfind('\n') == absl::string_view::npos
+                                  ? 0
+                                  : there.rfind('\n') + 1;
+    const off_t end = lseek(fd_.get(), 0, SEEK_CUR);
+    if (end >= 0) {
+      CutOff(static_cast<std::uint64_t>(end) - (there.size() - whole), "");
+    }
+  }
+}
+
+bool ReportFile::SameAs(const ReportFile& other) const {
+  struct stat mine {};
+  struct stat theirs {};
+  return fstat(fd_.get(), &mine) == 0 && fstat(other.fd_.get(), &theirs) == 0 &&
+         S_ISREG(mine.st_mode) && mine.st_dev == theirs.st_dev &&
+         mine.st_ino == theirs.st_ino;
 }
 
 void ReportFile::PutIn(std::uint64_t at, absl::string_view first,
@@ -93,7 +129,7 @@ void ReportFile::PutIn(std::uint64_t at, absl::string_view first,
   struct stat info {};
   const bool same_mode = fstat(fd_.get(), &info) == 0 &&
                          fchmod(fd.get(), info.st_mode & 07777) == 0;
-  ReportFile copy(std::move(fd), path_);
+  ReportFile copy(std::move(fd), path_, /*own=*/true);
   status_ = Merge(at, first, late, copy);
   if (status_.ok() && !(beside && same_mode && info.st_nlink == 1 &&
                         rename(name.c_str(), target.c_str()) == 0)) {

@@ -30,17 +30,12 @@
 #include "cli/targets.h"
 #include "cli/terminal.h"
 #include "cli/terminal_lock.h"
+#include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/os/host_name.h"
 
 namespace paceline {
 namespace {
-
-absl::StatusOr<std::unique_ptr<ReportFile>> OpenReport(
-    const std::string& path) {
-  return path == "-" ? ReportFile::Share(STDOUT_FILENO, "standard output")
-                     : ReportFile::Create(path);
-}
 
 int Usage(const absl::Status& status) {
   WriteSentence(status.message());
@@ -86,20 +81,25 @@ class Observers {
   }
 
   absl::Status OpenReports(const RunId& run) {
+    std::unique_ptr<ReportFile> json;
     if (!flags_.json.empty()) {
-      auto file = OpenReport(flags_.json);
-      if (!file.ok()) {
-        return file.status();
-      }
+      PACELINE_ASSIGN_OR_RETURN(json, ReportFile::Open(flags_.json));
+    }
+    std::unique_ptr<ReportFile> junit;
+    if (!flags_.junit.empty()) {
+      PACELINE_ASSIGN_OR_RETURN(junit, ReportFile::Open(flags_.junit));
+    }
+    if (json != nullptr && junit != nullptr && junit->SameAs(*json)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--junit ", flags_.junit, " and --json ", flags_.json,
+          " are one file: two reports in one place would destroy each other"));
+    }
+    if (json != nullptr) {
       json_ = std::make_unique<JsonWriter>(start_, run, flags_.options.title,
-                                           *std::move(file));
+                                           std::move(json));
       all_.Add(json_.get());
     }
-    if (!flags_.junit.empty()) {
-      auto file = OpenReport(flags_.junit);
-      if (!file.ok()) {
-        return file.status();
-      }
+    if (junit != nullptr) {
       JunitOptions options;
       options.title = flags_.options.title;
       options.host = HostName();
@@ -110,7 +110,7 @@ class Observers {
       options.fail_on_flaky = flags_.options.fail_on_flaky;
       options.fail_on_leak = flags_.options.fail_on_leak;
       junit_ = std::make_unique<JunitWriter>(start_, std::move(options),
-                                             *std::move(file));
+                                             std::move(junit));
       all_.Add(junit_.get());
     }
     return absl::OkStatus();
@@ -147,16 +147,21 @@ class Observers {
         facts.failure = std::string(report.message());
       }
     }
-    const int code = static_cast<int>(DecideExitCode(facts));
     output_.Write(summary_->Text(facts));
     output_.Drain();
     if (!facts.failure.empty()) {
       WriteSentence(facts.failure);
     }
     if (json_ != nullptr) {
-      json_->WriteExit(now, code, ExplainExitCode(facts));
+      const bool was_well = json_->status().ok();
+      json_->WriteExit(now, static_cast<int>(DecideExitCode(facts)),
+                       ExplainExitCode(facts));
+      if (was_well && !json_->status().ok()) {
+        facts.failure = std::string(json_->status().message());
+        WriteSentence(facts.failure);
+      }
     }
-    return code;
+    return static_cast<int>(DecideExitCode(facts));
   }
 
  private:

@@ -132,6 +132,9 @@ void Selection::AddTest(TestSpec test) {
 
 void Selection::AddError(DiscoveryError error) {
   target_yielded_ = true;
+  if (error.target.empty()) {
+    error.target = target_;
+  }
   output_(std::move(error));
 }
 

@@ -194,6 +194,66 @@ TEST_F(BadInputTest, TwoReportsInOnePlace) {
   EXPECT_THAT(run->err(), HasSubstr("both name r"));
 }
 
+// They were compared as they were spelt.
+TEST_F(BadInputTest, TwoReportsInOnePlaceByTwoNames) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto run =
+      Paceline({"run", "tree", "--junit", "r.xml", "--json", "./r.xml"});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("are one file"));
+}
+
+// The report was opened in the place of standard output, and the summary was
+// written into it.
+TEST_F(BadInputTest, ClosedStandardDescriptorsHarmNoReport) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const std::string command =
+      absl::StrCat(PacelinePath(), " run tree --junit junit.xml <&- >&-");
+  const auto run =
+      RunProgram({"/bin/sh", "-c", command},
+                 {.env = {}, .working_directory = scratch_.path()});
+  EXPECT_EQ(run->exit_code(), 0) << run->err();
+  EXPECT_THAT(ReadFile(scratch_.path() + "/junit.xml"),
+              testing::EndsWith("</testsuite>\n"));
+  EXPECT_EQ(ReadJunit(scratch_.path() + "/junit.xml").size(), 1U);
+}
+
+TEST_F(BadInputTest, AListThatCannotBeWrittenIsNotGood) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto shell = [this](const std::string& command) {
+    return RunProgram({"/bin/sh", "-c", command},
+                      {.env = {}, .working_directory = scratch_.path()});
+  };
+  const std::string list = absl::StrCat(PacelinePath(), " list tree");
+  const auto full = shell(absl::StrCat(list, " > /dev/full"));
+  EXPECT_EQ(full->exit_code(), 3);
+  EXPECT_THAT(full->err(), HasSubstr("standard output cannot be written"));
+  // A reader that has seen enough is no fault.
+  const auto read = shell(absl::StrCat("(", list, "; echo $? >&2) | true"));
+  EXPECT_EQ(read->err(), "0\n");
+}
+
+TEST_F(BadInputTest, AListHasNoJunitReport) {
+  scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");
+  const auto list = Paceline({"list", "tree", "--junit", "junit.xml"});
+  EXPECT_EQ(list->exit_code(), 2);
+  EXPECT_THAT(list->err(), HasSubstr("--json"));
+}
+
+TEST_F(BadInputTest, AnEmptyCommand) {
+  const auto run = Paceline({"run", "--", ""});
+  EXPECT_EQ(run->exit_code(), 2);
+  EXPECT_THAT(run->err(), HasSubstr("the command behind -- is empty"));
+}
+
+TEST_F(BadInputTest, APytestExpressionThatIsNoneNamesItsTarget) {
+  scratch_.Write("tests/test_a.py", "def test_one(): pass\n");
+  const auto run = Paceline({"run", "tests", "-k", "not not ("});
+  EXPECT_EQ(run->exit_code(), 3);
+  EXPECT_THAT(run->out(), Not(HasSubstr("ERROR :")));
+  EXPECT_THAT(run->out(), HasSubstr("ERROR tests: "));
+}
+
 // The report of a run that could not begin looked like one without faults.
 TEST_F(BadInputTest, AReportSaysThatTheRunCouldNotBegin) {
   scratch_.Write("tree/CTestTestfile.cmake", "add_test(one /bin/true)\n");

@@ -1,7 +1,11 @@
 #include "cli/json_writer.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cli/junit_writer.h"
+#include "common/base/fd.h"
 #include "tests/support/program.h"
 #include "tests/support/status_matchers.h"
 
@@ -84,6 +90,46 @@ TEST_F(JsonWriterTest, EventsDoNotWaitForTheEnd) {
   ASSERT_TRUE(writer_->next_deadline().has_value());
   writer_->OnTick(*writer_->next_deadline());
   EXPECT_EQ(Events().size(), 1U);
+}
+
+// A limit on the file's size stands for the disk's end.
+TEST_F(JsonWriterTest, ADiskThatFillsUpLeavesWholeLines) {
+  writer_->OnTick(*writer_->next_deadline());
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit small = before;
+  small.rlim_cur = ReadFile(path_).size() + 90;
+  setrlimit(RLIMIT_FSIZE, &small);
+  writer_->OnNote(kStart, "the first of them");
+  writer_->OnNote(kStart, "the second of them");
+  writer_->WriteExit(kStart, 0, "green");
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_FALSE(writer_->status().ok());
+  EXPECT_EQ(Events().size(), 2U);
+}
+
+// Standard output may be a file that has something in it, and that others
+// write to: a report that went back to its beginning destroyed both.
+TEST(ReportFileTest, WhatIsSharedIsWrittenBehindWhatIsThere) {
+  const ScratchDir scratch;
+  const std::string path = scratch.Write("out", "before\n");
+  for (const int how : {0, O_APPEND}) {
+    const Fd out(open(path.c_str(), O_WRONLY | O_CLOEXEC | how));
+    ASSERT_TRUE(out.valid());
+    lseek(out.get(), 0, SEEK_END);
+    auto file = ReportFile::Share(out.get(), "standard output");
+    ASSERT_THAT(file, IsOk());
+    JunitWriter junit(kStart, {}, *std::move(file));
+    junit.OnDiscoveryError(kStart, {"bad", "bad could not be listed."});
+    junit.OnTick(kStart + std::chrono::seconds(1));
+    junit.OnEnded(kStart, {});
+    EXPECT_THAT(junit.status(), IsOk());
+    const std::string text = ReadFile(path);
+    EXPECT_THAT(text, testing::StartsWith("before\n<?xml"));
+    EXPECT_THAT(text, testing::EndsWith("</testsuite>\n"));
+    scratch.Write("out", "before\n");
+  }
 }
 
 }  // namespace
