@@ -145,7 +145,12 @@ struct Agent::Impl : public AgentSession::Effects {
     poller.Add(socket.get());
   }
 
-  void Leave(absl::Status status) override { outcome = std::move(status); }
+  void Leave(absl::Status status) override {
+    outcome = std::move(status);
+    if (options.on_left) {
+      options.on_left(outcome);
+    }
+  }
 
   NetContext& context;
   const AgentOptions options;

@@ -58,6 +58,9 @@ struct AgentOptions {
   // Local mode: give up when the coordinator is gone instead of dialling
   // again.
   bool exit_when_disconnected = false;
+  // Called once, on a thread of the agent's, when it leaves by itself: with
+  // what Join returns.
+  std::function<void(const absl::Status&)> on_left;
   std::optional<TerminalHandover> terminal;
   // Local mode: a suite that the run is likely to bring, as far as it decides
   // how its workers are started. A process is started for it at once, which

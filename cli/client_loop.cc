@@ -40,6 +40,14 @@ ClientLoop::ClientLoop(NetContext& context, std::string endpoint,
       signals_(signals),
       feed_([this] { poller_.Wake(); }) {}
 
+void ClientLoop::GiveUp(std::string sentence) {
+  {
+    const std::lock_guard lock(given_up_mutex_);
+    given_up_ = std::move(sentence);
+  }
+  poller_.Wake();
+}
+
 void ClientLoop::Send(Message message) {
   if (socket_ == nullptr) {
     return;
@@ -47,8 +55,8 @@ void ClientLoop::Send(Message message) {
   absl::Status sent = socket_->Send(Encode(message));
   if (absl::IsInvalidArgument(sent)) {
     // It would be sent again for ever.
-    unsendable_ = absl::StrCat("the message ", Name(message),
-                               " cannot be sent: ", sent.message());
+    GiveUp(absl::StrCat("the message ", Name(message),
+                        " cannot be sent: ", sent.message()));
   } else if (!sent.ok() && LogEnabled(LogLevel::kDebug)) {
     // What is lost is asked for again.
     Log(LogLevel::kDebug, absl::StrCat("not sent message=", Name(message),
@@ -122,12 +130,21 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
                                    const std::function<bool()>& is_debuggers,
                                    const std::function<void()>& leave_now) {
   Result result;
+  const std::string goes_on =
+      absl::StrCat(": run ", ToString(options.run).substr(0, 8),
+                   " goes on without this program. See what becomes of it "
+                   "with: paceline status --coordinator ",
+                   options.coordinator);
+  const bool detached = options.options.detach;
   RunClient client(clock_.Now(), std::move(options), *this, observer);
   while (!client.done()) {
     TakeFound(clock_.Now(), client, observer);
     client.OnTick(clock_.Now());
-    if (!unsendable_.empty()) {
-      client.GiveUp(std::exchange(unsendable_, ""));
+    {
+      const std::lock_guard lock(given_up_mutex_);
+      if (!given_up_.empty()) {
+        client.GiveUp(given_up_);
+      }
     }
     observer.OnTick(clock_.Now());
     if (client.done()) {
@@ -147,6 +164,10 @@ ClientLoop::Result ClientLoop::Run(RunClientOptions options,
         leave_now();
       }
       result.interrupted = true;
+      if (detached && *signal != "SIGINT" && client.handed_over()) {
+        client.GiveUp(absl::StrCat(*signal, goes_on));
+        break;
+      }
       feed_.Cancel();
       found_.clear();
       const Instant now = clock_.Now();

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
@@ -30,14 +31,20 @@ class ClientLoop final : private ClientEffects {
   // Where discovery puts what it finds.
   DiscoveryFeed& feed() { return feed_; }
 
+  // Has the run end at once, for the reason in `sentence`. Safe from any
+  // thread.
+  void GiveUp(std::string sentence);
+
   struct Result {
     RunEnd end;
     DiscoveryOver discovery;
     bool interrupted = false;
   };
   // Runs to the end of the run, of which `observer` is not told. The first
-  // signal cancels it; at the second, `leave_now` is called and is not expected
-  // to return. A SIGINT does neither that `is_debuggers` says is.
+  // signal cancels it; at the second,
+  // `leave_now` is called and is not expected to return. A SIGINT does neither
+  // that `is_debuggers` says is. A detached run that was handed over is left
+  // alone by all signals but SIGINT: this returns, and it goes on.
   Result Run(RunClientOptions options, RunObserver& observer,
              const std::function<bool()>& is_debuggers,
              const std::function<void()>& leave_now);
@@ -62,8 +69,8 @@ class ClientLoop final : private ClientEffects {
   // Taken from the feed, not handed over yet.
   std::deque<Found> found_;
   DiscoveryOver discovery_;
-  // Set when a message was too large, which no repetition helps.
-  std::string unsendable_;
+  std::mutex given_up_mutex_;
+  std::string given_up_;
 };
 
 }  // namespace paceline

@@ -105,9 +105,7 @@ void RunClient::Handle(Instant now, const ClientWelcome& welcome) {
   }
   was_connected_ = true;
   if (!CanSpeak(welcome.protocol)) {
-    Fail(VersionMismatch(
-        absl::StrCat("the coordinator at ", options_.coordinator),
-        welcome.protocol, "this program"));
+    Fail(VersionMismatch(TheCoordinator(), welcome.protocol, "this program"));
     return;
   }
   if (welcome.beat_interval > Duration::zero()) {
@@ -156,13 +154,12 @@ void RunClient::Handle(Instant now, const Refused& refused) {
     }
     return;
   }
-  Fail(absl::StrCat("the coordinator at ", options_.coordinator,
-                    " refused: ", refused.sentence));
+  Fail(absl::StrCat(TheCoordinator(), " refused: ", refused.sentence));
 }
 
 void RunClient::Handle(Instant now, const AttachReply& reply) {
   if (!reply.known && submission_.open_kept()) {
-    Fail(absl::StrCat("the coordinator at ", options_.coordinator,
+    Fail(absl::StrCat(TheCoordinator(),
                       " no longer knows this run: it was restarted, or "
                       "gave the run up. Start the run again."));
     return;
@@ -381,11 +378,23 @@ void RunClient::Handle(Instant now, const StatusReply& status) {
     SetAgents(now, ready);
     StartRunning(now);
   } else if (now >= *no_agent_since_ + options_.agent_wait) {
-    Fail(absl::StrCat(
-        ready, " of ", options_.min_agents, " agents joined within ",
-        FormatDuration(options_.agent_wait),
-        ". Start them with: paceline agent --connect ", options_.coordinator));
+    Fail(absl::StrCat(ready, " of ", options_.min_agents,
+                      " agents joined within ",
+                      FormatDuration(options_.agent_wait), HowToStartAgents()));
   }
+}
+
+std::string RunClient::TheCoordinator() const {
+  return options_.coordinator.empty()
+             ? "the coordinator of this program"
+             : absl::StrCat("the coordinator at ", options_.coordinator);
+}
+
+std::string RunClient::HowToStartAgents() const {
+  return options_.coordinator.empty()
+             ? ""
+             : absl::StrCat(". Start one with: paceline agent --connect ",
+                            options_.coordinator);
 }
 
 void RunClient::SetAgents(Instant now, std::uint32_t agents) {
@@ -410,8 +419,7 @@ void RunClient::CheckAgents(Instant now) {
     end_.failure = absl::StrCat(
         had_agent_ ? "all agents are gone, and none came back within "
                    : "no agent joined within ",
-        FormatDuration(options_.agent_wait),
-        ". Start one with: paceline agent --connect ", options_.coordinator);
+        FormatDuration(options_.agent_wait), HowToStartAgents());
     Cancel(now, end_.failure);
   } else if (!no_agent_said_ &&
              (had_agent_ || now >= *no_agent_since_ + kJoinGrace)) {
@@ -490,12 +498,11 @@ void RunClient::CheckConnection(Instant now) {
     case Phase::kGreeting:
       if (!was_connected_ &&
           now >= greeting_since_ + options_.connect_timeout) {
-        Fail(absl::StrCat("no coordinator answers at ", options_.coordinator,
-                          " (waited ", FormatDuration(options_.connect_timeout),
+        Fail(absl::StrCat(TheCoordinator(), " does not answer (waited ",
+                          FormatDuration(options_.connect_timeout),
                           "). Is it running, and is the address right?"));
       } else if (now >= greeting_since_ + options_.reconnect_timeout) {
-        Fail(absl::StrCat("the coordinator at ", options_.coordinator,
-                          " has been gone for ",
+        Fail(absl::StrCat(TheCoordinator(), " has been gone for ",
                           FormatDuration(options_.reconnect_timeout)));
       } else if (now >= next_hello_) {
         if (hello_back_off_ == kSlowestHello) {
@@ -543,9 +550,8 @@ void RunClient::CheckConnection(Instant now) {
       now >= last_heard_ + options_.silence) {
     observer_.OnNote(
         now,
-        absl::StrCat("the coordinator at ", options_.coordinator,
-                     " has been silent for ", FormatDuration(options_.silence),
-                     "; dialling again"));
+        absl::StrCat(TheCoordinator(), " has been silent for ",
+                     FormatDuration(options_.silence), "; dialling again"));
     effects_.Reconnect();
     Greet(now);
   }

@@ -44,7 +44,7 @@ struct RunClientOptions {
   std::string program_version;
   std::string host;
   std::uint32_t pid = 0;
-  // For sentences: where the coordinator is.
+  // For sentences: where the coordinator is; empty where nobody can dial it.
   std::string coordinator;
   // Wait for so many agents before the first test is handed over.
   std::uint32_t min_agents = 0;
@@ -99,6 +99,8 @@ class RunClient {
   const RunEnd& end() const { return end_; }
   // Whether anything was handed over.
   bool opened() const { return submission_.opened(); }
+  // Whether all was, and the coordinator has it.
+  bool handed_over() const { return submission_.all_kept(); }
 
  private:
   enum class Phase {
@@ -138,6 +140,9 @@ class RunClient {
 
   // Counts a verdict; false if the test had one.
   bool Settle(TestIndex test);
+  // For sentences.
+  std::string TheCoordinator() const;
+  std::string HowToStartAgents() const;
   void SetAgents(Instant now, std::uint32_t agents);
   void CheckConnection(Instant now);
   void CheckAgents(Instant now);

@@ -193,7 +193,7 @@ RunClientOptions ClientOptions(const RunFlags& flags, const RunId& run,
   options.program_version = std::string(ProgramVersion());
   options.host = HostName();
   options.pid = static_cast<std::uint32_t>(getpid());
-  options.coordinator = place.name();
+  options.coordinator = place.endpoint();
   options.min_agents = place.min_agents();
   options.connect_timeout = flags.connect_timeout;
   options.agent_wait = flags.agent_wait;
@@ -287,7 +287,10 @@ int RunCommand(const Invocation& invocation) {
     const ChosenTarget& first = targets->front();
     auto place = RunPlace::Start(
         context, flags, terminal,
-        first.discoverer->ExpectedSuite(first.target, flags.discovery));
+        first.discoverer->ExpectedSuite(first.target, flags.discovery),
+        [&loop](std::string sentence) {
+          (*loop)->GiveUp(std::move(sentence));
+        });
     if (!place.ok()) {
       // Reports end as those of any other run that came to nothing.
       end.failure = std::string(place.status().message());

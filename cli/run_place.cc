@@ -3,15 +3,30 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "cli/take.h"
 #include "cli/terminal.h"
+#include "cli/text.h"
+#include "common/os/host_name.h"
 
 namespace paceline {
 namespace {
 
 // One context holds one run, so the name need not be unique.
 constexpr char kInside[] = "inproc://paceline";
+
+// An address of all interfaces is none that anybody can dial.
+std::string ForDialling(const std::string& bound) {
+  for (const absl::string_view all :
+       {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"}) {
+    if (absl::StartsWith(bound, all)) {
+      return absl::StrCat("tcp://", HostName(), ":", bound.substr(all.size()));
+    }
+  }
+  return bound;
+}
 
 }  // namespace
 
@@ -21,11 +36,11 @@ std::string RunPlace::ClientEndpoint(const RunFlags& flags) {
 
 absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
     NetContext& context, const RunFlags& flags,
-    std::optional<TerminalHandover> terminal,
-    std::optional<SuiteSpec> expected) {
+    std::optional<TerminalHandover> terminal, std::optional<SuiteSpec> expected,
+    std::function<void(std::string)> on_failure) {
   auto place = std::unique_ptr<RunPlace>(new RunPlace);
   if (!flags.coordinator.empty()) {
-    place->name_ = flags.coordinator;
+    place->endpoint_ = flags.coordinator;
     return place;
   }
   ServerOptions server;
@@ -39,12 +54,12 @@ absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
     return started.status();
   }
   place->server_ = *std::move(started);
-  place->name_ = kInside;
   if (!flags.listen.empty()) {
-    place->name_ = place->server_->endpoints().back();
+    const std::string& bound = place->server_->endpoints().back();
+    place->endpoint_ = ForDialling(bound);
     place->min_agents_ = flags.agents;
-    WriteSentence(absl::StrCat("listening at ", place->name_, " for ",
-                               flags.agents, " agents"));
+    WriteSentence(absl::StrCat("listening at ", bound, " for ",
+                               Count(flags.agents, "agent")));
     if (!flags.workers.has_value()) {
       return place;
     }
@@ -58,6 +73,12 @@ absl::StatusOr<std::unique_ptr<RunPlace>> RunPlace::Start(
   agent.limits = flags.limits;
   agent.env = flags.discovery.env;
   agent.exit_when_disconnected = true;
+  agent.on_left = [report = std::move(on_failure)](const absl::Status& why) {
+    if (!why.ok()) {
+      report(
+          absl::StrCat("the agent of this program has left: ", why.message()));
+    }
+  };
   agent.expected = std::move(expected);
   if (terminal.has_value()) {
     agent.terminal = std::move(terminal);

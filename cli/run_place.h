@@ -4,6 +4,7 @@
 #ifndef PACELINE_CLI_RUN_PLACE_H_
 #define PACELINE_CLI_RUN_PLACE_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,24 +24,27 @@ class RunPlace {
  public:
   // Starts what `flags` ask for. Errors are whole sentences.
   // With a `terminal`, workers here have it; one of an `expected` suite is
-  // started at once.
+  // started at once. `on_failure` is told in a sentence, on another thread,
+  // that this place is no more.
   static absl::StatusOr<std::unique_ptr<RunPlace>> Start(
       NetContext& context, const RunFlags& flags,
       std::optional<TerminalHandover> terminal,
-      std::optional<SuiteSpec> expected);
+      std::optional<SuiteSpec> expected,
+      std::function<void(std::string)> on_failure);
 
   // Where the client dials; known before anything is started.
   static std::string ClientEndpoint(const RunFlags& flags);
 
-  // What sentences call the coordinator.
-  const std::string& name() const { return name_; }
+  // Where others dial the coordinator, as sentences say it; empty where none
+  // can.
+  const std::string& endpoint() const { return endpoint_; }
   // So many agents are waited for before the first test.
   std::uint32_t min_agents() const { return min_agents_; }
 
  private:
   RunPlace() = default;
 
-  std::string name_;
+  std::string endpoint_;
   std::uint32_t min_agents_ = 0;
   // The agent leaves before its coordinator does.
   std::unique_ptr<Server> server_;

@@ -194,6 +194,37 @@ TEST_F(FleetTest, ASecondAgentOfANameSaysWhoHasItAndLeavesTheFirstAlone) {
   EXPECT_EQ(first.exit_code(), 0) << first.err();
 }
 
+// SIGHUP and SIGTERM cancelled it.
+TEST_F(FleetTest, ADetachedRunGoesOnWithoutItsClient) {
+  const Fleet fleet({.agents = 2, .workers = 2});
+  const std::string done = scratch_.path() + "/done";
+  const std::string commands =
+      scratch_.Write("detached", absl::StrCat("echo > ", scratch_.path(),
+                                              "/started; sleep 2\n",
+                                              "sleep 2; touch ", done, "\n"));
+  Program client(
+      {PacelinePath(), "run", "--detach", "--coordinator", fleet.endpoint(),
+       "--runner", "command", "--json", JsonPath(), commands},
+      Options());
+  AwaitStarts(1);
+  client.Signal(SIGTERM);
+  ASSERT_TRUE(client.WaitForExit());
+  EXPECT_EQ(client.exit_code(), 130);
+  EXPECT_THAT(client.err(), HasSubstr("goes on without this program"));
+  EXPECT_THAT(client.err(), HasSubstr(fleet.endpoint()));
+  EXPECT_THAT(client.out(), Not(HasSubstr("stopping")));
+  const SystemClock clock;
+  const Instant deadline = clock.Now() + std::chrono::seconds(60);
+  std::string status;
+  while (clock.Now() < deadline && status.find("2 of 2 done") == status.npos) {
+    const auto asked = RunProgram(
+        {PacelinePath(), "status", "--coordinator", fleet.endpoint()});
+    status = asked->out();
+  }
+  EXPECT_THAT(status, HasSubstr("2 of 2 done, 0 bad"));
+  EXPECT_EQ(access(done.c_str(), F_OK), 0);
+}
+
 TEST_F(FleetTest, ARunIsItsOwnCoordinatorForAJobMatrix) {
   std::vector<std::string> argv = {PacelinePath(),      "run",      "--listen",
                                    "tcp://127.0.0.1:*", "--agents", "2",

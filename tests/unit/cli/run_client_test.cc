@@ -75,7 +75,9 @@ class RunClientTest : public testing::Test {
  protected:
   RunClient& Make(RunClientOptions options = {}) {
     options.run = kRun;
-    options.coordinator = "tcp://host:7878";
+    if (!inside_) {
+      options.coordinator = "tcp://host:7878";
+    }
     client_.emplace(clock_.Now(), std::move(options), world_, recorder_);
     return *client_;
   }
@@ -126,6 +128,8 @@ class RunClientTest : public testing::Test {
     client_->OnTick(clock_.Now());
   }
 
+  // The coordinator is in this program.
+  bool inside_ = false;
   FakeClock clock_;
   FakeWorld world_;
   Recorder recorder_;
@@ -459,6 +463,22 @@ TEST_F(RunClientTest, SaysThatNoAgentIsThereAndGivesUp) {
       Events{kRun, 1, {not_run, RunEndedEvent{false, true, "", 1}}});
   EXPECT_TRUE(client.done());
   EXPECT_THAT(client.end().failure, HasSubstr("no agent joined within 30 s"));
+}
+
+// "paceline agent --connect inproc://paceline", it advised.
+TEST_F(RunClientTest, NobodyIsToldToDialThisProgram) {
+  inside_ = true;
+  RunClient& client = MakeRunning(1);
+  client.OnMessage(clock_.Now(), Progress{kRun, 0, 0, 1, {}});
+  Tick(seconds(1));
+  for (int i = 0; i < 8; ++i) {
+    clock_.Advance(seconds(10));
+    client.OnMessage(clock_.Now(), AttachReply{kRun, true, 1, true});
+    client.OnTick(clock_.Now());
+  }
+  EXPECT_TRUE(client.done());
+  EXPECT_THAT(client.end().failure,
+              testing::EndsWith("none came back within 60 s"));
 }
 
 TEST_F(RunClientTest, SaysAtOnceThatAllAgentsAreGone) {
