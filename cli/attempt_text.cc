@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "cli/text.h"
 #include "common/model/recycle_reason.h"
 
@@ -19,17 +20,30 @@ absl::string_view ColourOf(Verdict verdict) {
   return IsGood(verdict, /*fail_on_flaky=*/false) ? "\x1b[32m" : "\x1b[31m";
 }
 
-std::string OutputText(const CapturedOutput& output, bool colour) {
-  std::string text = Printable(output.head, colour);
+// One space before, between and after words: a message is on one line, and the
+// details that it is of are not.
+std::string Words(absl::string_view text) {
+  std::string words = " ";
+  for (const absl::string_view word :
+       absl::StrSplit(text, absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty())) {
+    absl::StrAppend(&words, word, " ");
+  }
+  return words;
+}
+
+}  // namespace
+
+std::string OutputText(
+    const CapturedOutput& output,
+    const std::function<std::string(absl::string_view)>& fit) {
+  std::string text = fit(output.head);
   if (output.cut_bytes > 0) {
     absl::StrAppend(&text, "\n[", FormatBytes(output.cut_bytes),
                     " of output cut here]\n");
   }
-  absl::StrAppend(&text, Printable(output.tail, colour));
+  absl::StrAppend(&text, fit(output.tail));
   return text;
 }
-
-}  // namespace
 
 std::string VerdictWord(Verdict verdict, bool colour) {
   const std::string word = absl::StrReplaceAll(
@@ -81,16 +95,25 @@ std::string FailureBlock(const TestRef& test, const AttemptEvent& attempt,
   if (!position.empty()) {
     absl::StrAppend(&block, kIndent, position, "\n");
   }
-  if (!result.message.empty() &&
-      !absl::StartsWith(result.details, result.message)) {
+  // A framework's message is often the beginning of its details, and these are
+  // what the test has printed.
+  const std::string details = Words(result.details);
+  if (!absl::StrContains(details, Words(result.message))) {
     absl::StrAppend(&block,
                     Indent(Printable(result.message, options.colour), kIndent));
   }
   absl::StrAppend(&block,
                   Indent(Printable(result.details, options.colour), kIndent));
-  if (!result.output.empty()) {
+  const bool has_more =
+      result.output.cut_bytes > 0 ||
+      !absl::StrContains(
+          details, Words(absl::StrCat(result.output.head, result.output.tail)));
+  if (has_more) {
     absl::StrAppend(&block, kIndent, "output:\n",
-                    Indent(OutputText(result.output, options.colour),
+                    Indent(OutputText(result.output,
+                                      [&](absl::string_view part) {
+                                        return Printable(part, options.colour);
+                                      }),
                            absl::StrCat(kIndent, "| ")));
     if (options.colour) {
       // A test may have left its own colour on.

@@ -48,6 +48,12 @@ std::string FailureBlock(const TestRef& test, const AttemptEvent& attempt,
 std::string AttemptReport(const TestRef& test, const AttemptEvent& attempt,
                           const ViewOptions& options);
 
+// What a test printed, each part made `fit` for where it is shown, and how much
+// of it was cut.
+std::string OutputText(
+    const CapturedOutput& output,
+    const std::function<std::string(absl::string_view)>& fit);
+
 // "foo.cc:42"; the failure's own position if it has one, else the test's.
 std::string Position(const TestRef& test, const TestResult& result);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace paceline {
 
@@ -38,6 +39,29 @@ bool GlobMatches(absl::string_view pattern, absl::string_view name) {
   return p == pattern.size();
 }
 
+namespace {
+
+// At each ':' but those of "::", which is a part of names: of Python tests, and
+// of C++ scopes.
+std::vector<std::string> SplitPatterns(absl::string_view text) {
+  std::vector<std::string> patterns(1);
+  while (!text.empty()) {
+    if (absl::ConsumePrefix(&text, "::")) {
+      patterns.back() += "::";
+    } else if (absl::ConsumePrefix(&text, ":")) {
+      patterns.emplace_back();
+    } else {
+      patterns.back() += text.front();
+      text.remove_prefix(1);
+    }
+  }
+  patterns.erase(std::remove(patterns.begin(), patterns.end(), ""),
+                 patterns.end());
+  return patterns;
+}
+
+}  // namespace
+
 NameFilter::NameFilter(absl::string_view text) : text_(text) {
   if (absl::StartsWith(text, "=")) {
     kind_ = Kind::kExact;
@@ -55,12 +79,12 @@ NameFilter::NameFilter(absl::string_view text) : text_(text) {
   kind_ = Kind::kGlob;
   const std::vector<absl::string_view> halves =
       absl::StrSplit(text, absl::MaxSplits('-', 1));
-  wanted_ = absl::StrSplit(halves[0], ':', absl::SkipEmpty());
+  wanted_ = SplitPatterns(halves[0]);
   if (halves[0].empty()) {
     wanted_.push_back("*");
   }
   if (halves.size() > 1) {
-    unwanted_ = absl::StrSplit(halves[1], ':', absl::SkipEmpty());
+    unwanted_ = SplitPatterns(halves[1]);
   }
 }
 

@@ -23,7 +23,8 @@ bool GlobMatches(absl::string_view pattern, absl::string_view name);
 //   =NAME          the test of exactly this name
 //   A.*:B?-C.*     as --gtest_filter: any of the first, none after the first
 //                  '-'; recognised by a `*` or `?`, a leading '-', or a `:`
-//                  that is neither "::" nor followed by a space
+//                  that is neither "::" nor followed by a space. "::" parts no
+//                  patterns.
 //   TEXT           anything else: a part of "suite: test"
 class NameFilter {
  public:

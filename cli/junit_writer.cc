@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/text.h"
-#include "common/model/recycle_reason.h"
 
 namespace paceline {
 namespace {
@@ -55,16 +54,6 @@ std::pair<absl::string_view, absl::string_view> ClassAndName(
   return {test.suite, test.name};
 }
 
-std::string OutputText(const CapturedOutput& output) {
-  std::string text = XmlEscape(output.head);
-  if (output.cut_bytes > 0) {
-    absl::StrAppend(&text, "\n[", FormatBytes(output.cut_bytes),
-                    " of output cut here]\n");
-  }
-  absl::StrAppend(&text, XmlEscape(output.tail));
-  return text;
-}
-
 std::string Details(const TestRef& test, const TestResult& result) {
   const std::string position = Position(test, result);
   return absl::StrCat(
@@ -88,7 +77,7 @@ std::string EarlierProblem(const TestRef& test, const TestResult& result) {
       Details(test, result), "</stackTrace>",
       result.output.empty()
           ? ""
-          : absl::StrCat("<system-out>", OutputText(result.output),
+          : absl::StrCat("<system-out>", OutputText(result.output, XmlEscape),
                          "</system-out>"),
       "</rerunFailure>\n");
 }
@@ -243,7 +232,7 @@ void JunitWriter::OnAttempt(Instant now, const TestRef& test,
     xml += Problem("error", type, test, result);
   }
   if (!result.output.empty()) {
-    absl::StrAppend(&xml, "<system-out>", OutputText(result.output),
+    absl::StrAppend(&xml, "<system-out>", OutputText(result.output, XmlEscape),
                     "</system-out>\n");
   }
   Add(now, xml + "</testcase>\n");
@@ -317,10 +306,8 @@ void JunitWriter::OnEnded(Instant now, const RunEnd& end) {
     ++errors_;
     std::vector<std::string> what;
     if (end.without_verdict > 0) {
-      what.push_back(
-          absl::StrCat(end.without_verdict, end.without_verdict == 1
-                                                ? " test has no verdict"
-                                                : " tests have no verdict"));
+      what.push_back(Count(end.without_verdict, "test has no verdict",
+                           "tests have no verdict"));
     }
     if (!end.failure.empty()) {
       what.push_back(end.failure);

@@ -40,6 +40,12 @@ void OutputWriter::Drain() {
   changed_.wait(lock, [this] { return waiting_.empty() && !writing_; });
 }
 
+void OutputWriter::DrainFor(Duration most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most,
+                    [this] { return waiting_.empty() && !writing_; });
+}
+
 void OutputWriter::Loop() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -15,6 +15,7 @@
 
 #include "absl/strings/string_view.h"
 #include "cli/terminal_lock.h"
+#include "common/base/clock.h"
 
 namespace paceline {
 
@@ -36,6 +37,8 @@ class OutputWriter {
   void Write(absl::string_view text);
   // Waits until all of it is written.
   void Drain();
+  // The same, but no longer than `most`.
+  void DrainFor(Duration most);
 
  private:
   void Loop();

@@ -134,8 +134,8 @@ class Observers {
     }
   }
 
-  // Before the process leaves: all that was written, however slowly it is read.
-  void Drain() { output_.Drain(); }
+  // Before the process leaves: what is read at once of all that was written.
+  void DrainWhatIsRead() { output_.DrainFor(std::chrono::milliseconds(100)); }
 
   // Prints the summary and says how it ends.
   int Finish(Instant now, RunFacts facts) {
@@ -305,6 +305,7 @@ int RunCommand(const Invocation& invocation) {
         },
         [&observers, &handed_over] {
           observers.Clear();
+          observers.DrainWhatIsRead();
           if (handed_over.has_value()) {
             handed_over->modes.Restore();
           }

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxLines = 100;
 constexpr std::size_t kMaxRecycleLines = 10;
+constexpr std::size_t kMaxNotRunNames = 3;
 constexpr std::size_t kSlowest = 5;
 // Shorter tests are not worth naming.
 constexpr Duration kSlow = std::chrono::milliseconds(100);
@@ -50,9 +51,13 @@ void Summary::OnAttempt(Instant, const TestRef& test,
     } else {
       ++infrastructure_failures_;
     }
-    Note(bad_, DisplayName(test),
-         absl::StrCat(VerdictWord(verdict, false),
-                      result.message.empty() ? "" : ": ", result.message));
+    if (verdict == Verdict::kNotRun) {
+      NoteNotRun(DisplayName(test), result.message);
+    } else {
+      Note(bad_, DisplayName(test),
+           absl::StrCat(VerdictWord(verdict, false),
+                        result.message.empty() ? "" : ": ", result.message));
+    }
   }
   if (verdict == Verdict::kFlaky) {
     Note(flaky_, DisplayName(test),
@@ -99,6 +104,36 @@ void Summary::AddTo(RunFacts& facts) const {
   }
 }
 
+void Summary::NoteNotRun(const std::string& name, absl::string_view reason) {
+  const std::string why =
+      reason.empty() ? "no reason is known" : Fit(PrintableLine(reason), 200);
+  if (not_run_.size() == kMaxLines && !not_run_.contains(why)) {
+    ++not_run_elsewhere_;
+    return;
+  }
+  NotRun& entry = not_run_[why];
+  if (entry.count++ < kMaxNotRunNames) {
+    entry.names.push_back(PrintableLine(name));
+  }
+}
+
+void Summary::AppendNotRun(std::string& text) const {
+  if (not_run_.empty()) {
+    return;
+  }
+  text += "Not run:\n";
+  for (const auto& [reason, entry] : not_run_) {
+    absl::StrAppend(
+        &text, "  ",
+        entry.count > 1 ? absl::StrCat(entry.count, " tests: ") : "",
+        absl::StrJoin(entry.names, ", "),
+        entry.count > entry.names.size() ? ", …" : "", "  (", reason, ")\n");
+  }
+  if (not_run_elsewhere_ > 0) {
+    absl::StrAppend(&text, "  … and ", not_run_elsewhere_, " more\n");
+  }
+}
+
 void Summary::AppendList(absl::string_view title, const List& list,
                          std::string& text) const {
   if (list.count == 0) {
@@ -137,14 +172,15 @@ std::string Summary::Text(const RunFacts& facts) const {
     }
   }
   for (const auto& [reason, count] : reruns_) {
-    absl::StrAppend(&text, Count(count, "attempt", "attempts"),
-                    " more: ", PrintableLine(reason), "\n");
+    absl::StrAppend(&text, count, " more ", count == 1 ? "attempt" : "attempts",
+                    ": ", PrintableLine(reason), "\n");
   }
   AppendList("Leaked", leaked_, text);
   AppendList("Flaky", flaky_, text);
   if (end_.tests > 0) {  // else it was said just now
     AppendList("Not looked into", unseen_, text);
   }
+  AppendNotRun(text);
   AppendList("Bad", bad_, text);
 
   std::vector<std::string> counts;

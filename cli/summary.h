@@ -49,6 +49,11 @@ class Summary final : public RunObserver {
     Duration duration{};
     std::string name;
   };
+  // Tests that were not run, for one reason.
+  struct NotRun {
+    std::uint64_t count = 0;
+    std::vector<std::string> names;  // of the first few
+  };
   struct Recycles {
     std::uint64_t count = 0;
     std::string last;
@@ -56,6 +61,8 @@ class Summary final : public RunObserver {
 
   static void Note(List& list, absl::string_view name,
                    absl::string_view message);
+  void NoteNotRun(const std::string& name, absl::string_view reason);
+  void AppendNotRun(std::string& text) const;
   void AppendList(absl::string_view title, const List& list,
                   std::string& text) const;
 
@@ -69,6 +76,9 @@ class Summary final : public RunObserver {
   std::uint64_t recycled_ = 0;
   List unseen_;  // targets that could not be looked into
   List bad_;
+  // By the reason. One cancellation makes thousands of them.
+  absl::btree_map<std::string, NotRun> not_run_;
+  std::uint64_t not_run_elsewhere_ = 0;  // for reasons past the bound
   List flaky_;
   List leaked_;
   // By the reason that was given.

@@ -21,8 +21,9 @@ absl::string_view TakeEscape(absl::string_view& text) {
       ++size;
     }
     size = size < text.size() ? size + 1 : size;
-  } else if (text.size() > 1 && text[1] == ']') {
-    // OSC: up to BEL or ESC \.
+  } else if (text.size() > 1 && absl::string_view("]P_^X").find(text[1]) !=
+                                    absl::string_view::npos) {
+    // OSC, DCS, APC, PM and SOS: up to BEL or ESC \.
     size = 2;
     while (size < text.size() && text[size] != '\a' && text[size] != kEscape &&
            text[size] != '\n') {
@@ -34,8 +35,12 @@ absl::string_view TakeEscape(absl::string_view& text) {
                text[size + 1] == '\\') {
       size += 2;
     }
-  } else if (text.size() > 1) {
-    size = 2;
+  } else {
+    // Intermediate bytes, then one final byte: ESC ( B.
+    while (size < text.size() && text[size] >= ' ' && text[size] <= '/') {
+      ++size;
+    }
+    size = size < text.size() ? size + 1 : size;
   }
   const absl::string_view sequence = text.substr(0, size);
   text.remove_prefix(size);
@@ -231,17 +236,17 @@ std::string Indent(absl::string_view text, absl::string_view prefix) {
   return indented;
 }
 
-std::string ShellQuote(absl::string_view text) {
-  const auto plain = [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           absl::string_view("_-./=+:,@%").find(c) != absl::string_view::npos;
-  };
 std::string Count(std::uint64_t count, absl::string_view one,
                   absl::string_view many) {
   return absl::StrCat(count, " ", count == 1 || many.empty() ? one : many,
                       count != 1 && many.empty() ? "s" : "");
 }
 
+std::string ShellQuote(absl::string_view text) {
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::string_view("_-./=+:,@%").find(c) != absl::string_view::npos;
+  };
   bool quote = text.empty();
   for (const char c : text) {
     quote = quote || !plain(c);

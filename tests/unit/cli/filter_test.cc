@@ -73,6 +73,15 @@ TEST(NameFilterTest, TwoColonsAreACppScope) {
   EXPECT_TRUE(NameFilter("ns::case").Matches("t", "ns::case.works"));
 }
 
+// "test_*" behind the colons was a pattern of its own, and selected all.
+TEST(NameFilterTest, TwoColonsPartNoPatterns) {
+  const NameFilter filter("test_a.py::test_*:ns::B.*-*::Slow*");
+  EXPECT_TRUE(filter.Matches("t", "test_a.py::test_one"));
+  EXPECT_FALSE(filter.Matches("t", "test_b.py::test_one"));
+  EXPECT_TRUE(filter.Matches("t", "ns::B.C"));
+  EXPECT_FALSE(filter.Matches("t", "ns::B.C::Slow1"));
+}
+
 TEST(NameFilterTest, ItSaysHowItWasRead) {
   EXPECT_THAT(NameFilter("Foo").Describe(), HasSubstr("a part of"));
   EXPECT_THAT(NameFilter("Foo*").Describe(), HasSubstr("GoogleTest"));

@@ -60,6 +60,21 @@ TEST(OutputWriterTest, NobodyWaitsForAReaderThatDoesNotRead) {
   reader.join();
 }
 
+// At the second Ctrl-C the program left with lines still to be written.
+TEST(OutputWriterTest, ABoundedDrainWaitsForAReaderAndForNobodyElse) {
+  signal(SIGPIPE, SIG_IGN);
+  auto pipe = MakePipe();
+  ASSERT_THAT(pipe, IsOk());
+  OutputWriter writer(pipe->second.get());
+  writer.Write("erased");
+  writer.DrainFor(std::chrono::minutes(1));
+  char buffer[16];
+  EXPECT_EQ(read(pipe->first.get(), buffer, sizeof buffer), 6);
+  writer.Write(std::string(8 << 20, 'x'));
+  writer.DrainFor(std::chrono::milliseconds(1));  // returns
+  pipe->first.Reset();
+}
+
 TEST(OutputWriterTest, WhatNobodyReadsForTooLongIsCounted) {
   auto pipe = MakePipe();
   ASSERT_THAT(pipe, IsOk());

@@ -120,5 +120,28 @@ TEST(SummaryTest, ARunInWhichEverythingFailsIsBounded) {
   EXPECT_THAT(text, HasSubstr("5000 tests failed"));
 }
 
+// A cancelled run filled the list of what is bad with what had not begun.
+TEST(SummaryTest, WhatWasNotRunIsCountedByReason) {
+  Summary summary(kStart, {});
+  AttemptEvent attempt = Attempt(Verdict::kNotRun, Outcome::kNotRun);
+  attempt.result.message = "interrupted by SIGINT";
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = absl::StrCat("T", i);
+    summary.OnAttempt(kStart, Ref(name), attempt);
+  }
+  attempt.result.message = "no such program";
+  summary.OnAttempt(kStart, Ref("gone"), attempt);
+  summary.OnAttempt(kStart, Ref("bad"),
+                    Attempt(Verdict::kFailed, Outcome::kFailed));
+  EXPECT_THAT(summary.Text(FactsOf(summary)),
+              HasSubstr("Not run:\n"
+                        "  200 tests: foo_test: T0, foo_test: T1, "
+                        "foo_test: T2, …  (interrupted by SIGINT)\n"
+                        "  foo_test: gone  (no such program)\n"
+                        "Bad:\n"
+                        "  foo_test: bad  (FAILED)\n"));
+  EXPECT_EQ(FactsOf(summary).infrastructure_failures, 201U);
+}
+
 }  // namespace
 }  // namespace paceline

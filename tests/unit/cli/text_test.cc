@@ -13,6 +13,20 @@ TEST(PrintableTest, DropsWhatWouldMoveTheCursor) {
   EXPECT_EQ(Printable("a\x07\tb", false), "a\xef\xbf\xbd\tb");
 }
 
+// They left letters: ncurses ends with the first of these.
+TEST(PrintableTest, DropsEscapeSequencesWhole) {
+  EXPECT_EQ(Printable("a\x1b(Bb\x1b$)Cc\x1b#8d\x1b"
+                      "7e",
+                      true),
+            "abcde");
+  EXPECT_EQ(Printable("a\x1bP1;2|text\x1b\\b", true), "ab");
+  EXPECT_EQ(Printable("a\x1b_apc\x07"
+                      "b\x1b^pm\x1b\\c",
+                      true),
+            "abc");
+  EXPECT_EQ(Printable("cut \x1b(", true), "cut ");
+}
+
 TEST(PrintableTest, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(Printable("\xff\xc3\xa4\xc0\x80", false),
             "\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd");

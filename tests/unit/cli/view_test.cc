@@ -65,6 +65,29 @@ TEST(AttemptTextTest, TheMessageIsNotSaidTwice) {
             "    stack\n");
 }
 
+// Of a GoogleTest program: it was said three times.
+TEST(AttemptTextTest, WhatTheDetailsSayIsSaidOnce) {
+  AttemptEvent attempt = Failed();
+  attempt.result.message = "Value of: false Actual: false Expected: true";
+  attempt.result.details =
+      "foo.cc:12: Failure\nValue of: false\n  Actual: false\nExpected: true";
+  attempt.result.output.head = attempt.result.details + "\n";
+  const std::string once =
+      "FAILED foo_test: Foo.Bar (12 ms)\n"
+      "    foo.cc:12\n"
+      "    foo.cc:12: Failure\n"
+      "    Value of: false\n"
+      "      Actual: false\n"
+      "    Expected: true\n";
+  EXPECT_EQ(FailureBlock(Ref("Foo.Bar"), attempt, {}), once);
+  attempt.result.output.head += "and more\n";
+  EXPECT_THAT(FailureBlock(Ref("Foo.Bar"), attempt, {}),
+              HasSubstr("    | and more\n"));
+  attempt.result.output = {"tru", "", 0};
+  EXPECT_THAT(FailureBlock(Ref("Foo.Bar"), attempt, {}),
+              HasSubstr("    | tru\n"));
+}
+
 TEST(AttemptTextTest, CutOutputSaysHowMuchIsMissing) {
   AttemptEvent attempt = Failed();
   attempt.result.output = {"head", "tail", 2048};
