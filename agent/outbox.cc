@@ -11,24 +11,11 @@
 namespace paceline {
 namespace {
 
-// With these and the bounds of common/wire/text.h an item without its output
-// and its report stays far below kMaxMessageBytes.
-constexpr std::size_t kMaxProperties = 64;
-constexpr std::size_t kMaxPropertyText = 1024;
-
+// With the bounds of common/wire/text.h and those of properties an item without
+// its output and its report stays below kMaxMessageBytes.
 void CutTo(std::string& text, std::size_t limit) {
   if (text.size() > limit) {
     text = CutText(text, limit);
-  }
-}
-
-void CutProperties(TestProperties& properties) {
-  if (properties.size() > kMaxProperties) {
-    properties.resize(kMaxProperties);
-  }
-  for (auto& [name, value] : properties) {
-    CutTo(name, kMaxPropertyText);
-    CutTo(value, kMaxPropertyText);
   }
 }
 

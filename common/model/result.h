@@ -34,6 +34,11 @@ struct CapturedOutput {
 // Names and values, in the order in which they were recorded.
 using TestProperties = std::vector<std::pair<std::string, std::string>>;
 
+// Leaves the first of them, 256 and 64 KiB in all at most, so that a result
+// fits into one message of the fleet. Where some are left out the last says so:
+// "paceline.properties_cut", and how many.
+void CutProperties(TestProperties& properties);
+
 // Of one result: a longer report is dropped, since half of one is of no use. A
 // worker's last words may be longer, and travel in pieces of this size.
 inline constexpr std::size_t kMaxReportBytes = std::size_t{64} * 1024;

@@ -6,7 +6,6 @@
 #include <variant>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "worker/protocol/frame_codec.h"
 #include "worker/protocol/keys.h"
 
@@ -22,30 +21,6 @@ static_assert(kFromWorkerTypes.size() == std::variant_size_v<FromWorker>);
 constexpr auto kToWorkerTypes = std::to_array<absl::string_view>(
     {"suite", "run_unit", "stop", "shutdown", "fork", "serve"});
 static_assert(kToWorkerTypes.size() == std::variant_size_v<ToWorker>);
-
-// A result's properties are cut to this many and to this many bytes in all, so
-// that a result fits into one message of the fleet.
-constexpr std::size_t kMaxProperties = 256;
-constexpr std::size_t kMaxPropertiesBytes = 64 * 1024;
-constexpr std::size_t kCutMarkBytes = 64;
-
-void CutProperties(TestProperties& properties) {
-  std::size_t bytes = 0;
-  std::size_t fitting = 0;  // with the mark behind them
-  for (std::size_t i = 0; i < properties.size(); ++i) {
-    bytes += properties[i].first.size() + properties[i].second.size();
-    if (i + 1 < kMaxProperties &&
-        bytes + kCutMarkBytes <= kMaxPropertiesBytes) {
-      fitting = i + 1;
-    }
-  }
-  if (properties.size() <= kMaxProperties && bytes <= kMaxPropertiesBytes) {
-    return;
-  }
-  const std::size_t cut = properties.size() - fitting;
-  properties.resize(fitting);
-  properties.emplace_back("paceline.properties_cut", absl::StrCat(cut));
-}
 
 void CutResult(TestResult& result) {
   CutProperties(result.properties);

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/wire/codec.h"
 #include "tests/support/status_matchers.h"
 
@@ -396,6 +397,22 @@ TEST(OutboxTest, TheLargestResultFitsIntoAMessage) {
   Wire wire;  // looks at sizes
   EXPECT_THAT(Flush(outbox, wire), IsOk());
   EXPECT_THAT(wire.Numbers(), ElementsAre(1, 2, 3));
+}
+
+// Sixty-four of 1 KiB were, and nothing said that there had been more.
+TEST(OutboxTest, AsManyPropertiesTravelAsTheWorkerProtocolPromises) {
+  Outbox outbox;
+  AttemptItem item = Attempt(0, "");
+  for (int i = 0; i < 200; ++i) {
+    item.result.properties.emplace_back(absl::StrCat("p", i), "v");
+  }
+  item.result.properties.emplace_back("long", std::string(3000, 'v'));
+  outbox.Add(item);
+  Wire wire;
+  EXPECT_THAT(Flush(outbox, wire), IsOk());
+  EXPECT_EQ(std::get<AttemptItem>(wire.All<Results>().at(0).items.at(0))
+                .result.properties,
+            item.result.properties);
 }
 
 TEST(OutboxTest, OfAnExtraFailuresLongOutputTheTwoEndsAreKept) {
