@@ -286,11 +286,13 @@ class FakeAgent:
         self._started += 1
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
+        # A template's has room for those of its forks, as an agent's has.
+        number = f"{self._started:010}" if template else str(self._started)
         env = dict(os.environ, **self._env)
         env.update(
             PACELINE_PYTHON=self.python,
             PACELINE_WORKER_FD=str(theirs.fileno()),
-            PACELINE_WORKER_ID=f"{self._started:010}.fake",
+            PACELINE_WORKER_ID=number + ".fake",
             PACELINE_WORKER_TEMPLATE="1" if template else "0",
             PACELINE_SLOTS="2",
             PYTHONDONTWRITEBYTECODE="1",

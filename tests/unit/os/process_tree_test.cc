@@ -176,9 +176,9 @@ TEST_F(ProcessTreeTest, ADescriptionIsBounded) {
 TEST_F(ProcessTreeTest, ADescriptionOfManyProcessesCountsThoseLeftOut) {
   TestChild root = Start(ChildSpec({"grow-tree"}));
   ASSERT_EQ(root.ReadLine(), "ready");
-  const std::string text = DescribeTree(root.pid, 600);
+  const std::string text = DescribeTree(root.pid, 400);
   const std::string list = text.substr(0, text.find("\nstacks of"));
-  EXPECT_LE(list.size(), 300U);
+  EXPECT_LE(list.size(), 200U);
   EXPECT_THAT(list, HasSubstr(absl::StrCat("process ", root.pid)));
   EXPECT_THAT(list, testing::EndsWith(" more processes\n"));
 }
