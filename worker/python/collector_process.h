@@ -68,7 +68,7 @@ class CollectorProcess {
   bool ReadOutput();
   void Wake();
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   // Before child_: it ends what that leaves.
   std::unique_ptr<ProcessGroup> group_;
   Child child_;
