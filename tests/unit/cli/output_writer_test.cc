@@ -93,8 +93,8 @@ TEST(OutputWriterTest, WhatNobodyReadsForTooLongIsCounted) {
   }
   pipe->second.Reset();
   reader.join();
-  EXPECT_THAT(read.substr(read.size() - 100),
-              testing::HasSubstr("bytes are missing here"));
+  // Before what was written next, which may have been the third.
+  EXPECT_NE(read.find("bytes are missing here"), std::string::npos);
   EXPECT_THAT(read.substr(read.size() - 100), testing::EndsWith("after"));
 }
 
